@@ -1,0 +1,25 @@
+{# The relation of the retailer that this build runs on: retailer_ref('products') is
+   stg_complete_journey__products, or stg_lgsr__products with retailer: lgsr. #}
+{% macro retailer_ref(relation_name) -%}
+    {{ return(ref('stg_' ~ var('retailer') ~ '__' ~ relation_name)) }}
+{%- endmacro %}
+
+
+{# The rules that a line of any retailer must pass. The first that fails is the reason that stands in
+   marts.rejected_rows; null is a good line. `lines` needs product_id, basket_id, week, quantity, spend,
+   purchased_on, and the calendar's starts_on and ends_on of its week; `excluded` is the department found in
+   the seed excluded_departments. #}
+{% macro line_rejection_reason() -%}
+    case
+        when product_id is null then 'missing_product'
+        when basket_id is null then 'missing_basket'
+        when quantity is null then 'invalid_quantity'
+        when spend is null then 'invalid_spend'
+        when purchased_on is null then 'invalid_date'
+        when starts_on is null then 'unknown_week'
+        when purchased_on < starts_on or purchased_on > ends_on then 'date_outside_week'
+        when quantity <= 0 then 'quantity_not_positive'
+        when spend < 0 then 'negative_spend'
+        when excluded_department_id is not null then 'excluded_department'
+    end
+{%- endmacro %}

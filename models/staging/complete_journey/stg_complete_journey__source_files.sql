@@ -1,0 +1,40 @@
+{{ config(materialized='incremental', unique_key='file_name', incremental_strategy='delete+insert') }}
+
+-- A file whose content is unchanged keeps its row, and so the time at which it was first loaded.
+with
+
+parsed_lines as (
+
+    select * from {{ ref('stg_complete_journey__parsed_lines') }}
+
+),
+
+checked_lines as (
+
+    select * from {{ ref('stg_complete_journey__checked_lines') }}
+
+),
+
+files as (
+
+    select * from {{ source('complete_journey_files', 'transactions') }}
+
+),
+
+final as (
+
+    select
+        'transactions.parquet' as file_name,
+        sha256(files.content) as content_hash,
+        files.size as bytes,
+        (select count(*) from parsed_lines) as lines,
+        (select count(*) from checked_lines where is_duplicate) as duplicates,
+        {{ run_timestamp() }} as loaded_at
+    from files
+
+)
+
+select * from final
+{% if is_incremental() %}
+    where content_hash not in (select content_hash from {{ this }})
+{% endif %}

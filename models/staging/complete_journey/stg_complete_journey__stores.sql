@@ -1,0 +1,20 @@
+with
+
+parsed_lines as (
+
+    select * from {{ ref('stg_complete_journey__parsed_lines') }}
+
+),
+
+final as (
+
+    select distinct
+        store_id,
+        null::varchar as store_format,
+        null::varchar as store_region
+    from parsed_lines
+    where store_id is not null
+
+)
+
+select * from final
