@@ -1,0 +1,5 @@
+select
+    store_id,
+    store_format,
+    store_region
+from {{ ref('stores') }}

@@ -1,0 +1,87 @@
+-- The one place where the target week is chosen; everything downstream counts from weeks_to_target.
+{% set target_week = var('target_week') %}
+
+with
+
+weeks as (
+
+    select * from {{ ref('weeks') }}
+
+),
+
+transaction_lines as (
+
+    select * from {{ ref('transaction_lines') }}
+
+),
+
+lines_of_week as (
+
+    select
+        week,
+        count(*) as lines,
+        max(purchased_on) as last_purchased_on
+    from transaction_lines
+    group by week
+
+),
+
+with_lines as (
+
+    select
+        weeks.*,
+        coalesce(lines_of_week.lines, 0) as lines,
+        max(case when lines_of_week.lines > 0 then weeks.week_index end) over () as last_loaded_week_index,
+        -- Only the newest week can be half full; in older ones a quiet last day is a holiday.
+        coalesce(
+            weeks.week_index < last_loaded_week_index or lines_of_week.last_purchased_on >= weeks.ends_on, false
+        ) and lines > 0 as is_complete
+    from weeks
+    left join lines_of_week on weeks.week = lines_of_week.week
+
+),
+
+target as (
+
+    select
+        {% if target_week is none %}
+            max(case when is_complete then week_index end) + 1 as week_index
+        {% else %}
+            max(case when week = {{ target_week | int }} then week_index end) as week_index
+        {% endif %}
+    from with_lines
+
+),
+
+checked_target as (
+
+    select
+        case
+            when target.week_index is null
+                then {{ fail_with("'target_week " ~ target_week ~ " is not in the calendar of the retailer'") }}
+            when not exists (
+                select 1 from with_lines where with_lines.week_index = target.week_index - 1 and with_lines.lines > 0
+            )
+                then {{ fail_with("'the week before target_week " ~ target_week ~ " has no transactions'") }}
+            else target.week_index
+        end as week_index
+    from target
+
+),
+
+final as (
+
+    select
+        with_lines.week,
+        with_lines.week_index,
+        with_lines.week_index - checked_target.week_index as weeks_to_target,
+        with_lines.lines,
+        with_lines.is_complete,
+        with_lines.starts_on,
+        with_lines.ends_on
+    from with_lines
+    cross join checked_target
+
+)
+
+select * from final

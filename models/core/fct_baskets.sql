@@ -1,0 +1,68 @@
+with
+
+transaction_lines as (
+
+    select * from {{ ref('transaction_lines') }}
+
+),
+
+weeks as (
+
+    select * from {{ ref('dim_weeks') }}
+
+),
+
+baskets as (
+
+    select
+        transaction_lines.basket_id,
+        max(transaction_lines.customer_id) as customer_id,
+        max(transaction_lines.store_id) as store_id,
+        max(transaction_lines.basket_size) as basket_size,
+        max(transaction_lines.basket_price_sensitivity) as basket_price_sensitivity,
+        max(transaction_lines.basket_type) as basket_type,
+        max(transaction_lines.basket_mission) as basket_mission,
+        max(transaction_lines.week) as week,
+        max(weeks.week_index) as week_index,
+        min(transaction_lines.purchase_hour) as purchase_hour,
+        count(*) as lines,
+        count(distinct transaction_lines.product_id) as products,
+        sum(transaction_lines.quantity) as quantity,
+        sum(transaction_lines.spend) as spend,
+        min(transaction_lines.purchased_on) as purchased_on
+    from transaction_lines
+    inner join weeks on transaction_lines.week = weeks.week
+    where weeks.weeks_to_target < 0
+    group by transaction_lines.basket_id
+
+),
+
+final as (
+
+    select
+        basket_id,
+        customer_id,
+        store_id,
+        basket_size,
+        basket_price_sensitivity,
+        basket_type,
+        basket_mission,
+        case
+            when purchase_hour < 12 then 'morning'
+            when purchase_hour < 17 then 'afternoon'
+            when purchase_hour >= 17 then 'evening'
+        end as day_part,
+        week,
+        week_index,
+        purchase_hour,
+        lines,
+        products,
+        quantity,
+        spend,
+        {{ iso_day_of_week('purchased_on') }} in (6, 7) as is_weekend,
+        purchased_on
+    from baskets
+
+)
+
+select * from final

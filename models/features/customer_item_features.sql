@@ -1,0 +1,113 @@
+{{ config(materialized='per_prediction_week') }}
+
+with
+
+prediction_week as (
+
+    select * from {{ ref('prediction_weeks') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+candidate_items as (
+
+    select * from {{ ref('candidate_items') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+item_days as (
+
+    select * from {{ ref('customer_item_days') }}
+
+),
+
+needed_items as (
+
+    {% for level in item_levels() %}
+    select distinct customer_key, {{ level }}_key as item_key from candidate_items
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+days as (
+
+    select
+        item_days.*,
+        prediction_week.prediction_week_index - item_days.week_index as weeks_ago,
+        case
+            when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
+        end as gap_days_in_window
+    from item_days
+    inner join prediction_week
+        on item_days.week_index between prediction_week.window_first_week_index
+        and prediction_week.window_last_week_index
+    inner join needed_items
+        on item_days.customer_key = needed_items.customer_key and item_days.item_key = needed_items.item_key
+
+),
+
+aggregated as (
+
+    select
+        customer_key,
+        item_key,
+        item_level,
+        {{ window_sums('visits') }},
+        {{ window_sums('quantity') }},
+        {{ window_sums('spend') }},
+        {{ decayed_sums('visits') }},
+        count(distinct week_index) as weeks_bought,
+        count(gap_days_in_window) as gaps,
+        sum(cast(gap_days_in_window as double)) as summed_gap_days,
+        sum(cast(gap_days_in_window as double) * gap_days_in_window) as summed_squared_gap_days,
+        median(gap_days_in_window) as median_gap_days,
+        max_by(gap_days_in_window, purchased_on) as last_gap_days,
+        min(purchased_on) as first_purchased_on,
+        max(purchased_on) as last_purchased_on
+    from days
+    group by customer_key, item_key, item_level
+
+),
+
+cycles as (
+
+    select
+        aggregated.*,
+        summed_gap_days / nullif(gaps, 0) as mean_gap_days,
+        {{ days_between('last_purchased_on', 'prediction_week.starts_on') }} as days_since_last_purchase,
+        -- Few gaps say little about their spread: half the mean is added with the weight of one gap.
+        sqrt(
+            greatest(summed_squared_gap_days / nullif(gaps, 0) - mean_gap_days * mean_gap_days, 0)
+            + mean_gap_days * mean_gap_days / (4.0 * nullif(gaps, 0))
+        ) as spread_gap_days
+    from aggregated
+    cross join prediction_week
+
+),
+
+final as (
+
+    select
+        prediction_week.prediction_week,
+        prediction_week.build_fingerprint,
+        cycles.* exclude (
+            weeks_bought, gaps, summed_gap_days, summed_squared_gap_days,
+            mean_gap_days, median_gap_days, last_gap_days, spread_gap_days, days_since_last_purchase,
+            first_purchased_on, last_purchased_on
+        ),
+        cast(cycles.weeks_bought as float) as weeks_bought,
+        cast(cycles.median_gap_days as float) as median_gap_days,
+        cast(cycles.mean_gap_days as float) as mean_gap_days,
+        cast(cycles.last_gap_days as float) as last_gap_days,
+        cast({{ days_between('cycles.first_purchased_on', 'prediction_week.starts_on') }} as float)
+            as days_since_first_purchase,
+        cast(cycles.days_since_last_purchase as float) as days_since_last_purchase,
+        cast(cycles.days_since_last_purchase / nullif(cycles.median_gap_days, 0) as float) as overdue_ratio,
+        cast((cycles.days_since_last_purchase - cycles.mean_gap_days) / nullif(cycles.spread_gap_days, 0) as float)
+            as overdue_zscore
+    from cycles
+    cross join prediction_week
+
+)
+
+select * from final

@@ -1,0 +1,110 @@
+{{ config(materialized='per_prediction_week') }}
+
+with
+
+prediction_week as (
+
+    select * from {{ ref('prediction_weeks') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+item_weeks as (
+
+    select * from {{ ref('item_weeks') }}
+
+),
+
+item_days as (
+
+    select * from {{ ref('customer_item_days') }}
+
+),
+
+weeks as (
+
+    select
+        item_weeks.*,
+        prediction_week.prediction_week_index - item_weeks.week_index as weeks_ago
+    from item_weeks
+    inner join prediction_week
+        on item_weeks.week_index between prediction_week.window_first_week_index
+        and prediction_week.window_last_week_index
+
+),
+
+popularity as (
+
+    select
+        item_key,
+        item_level,
+        {{ window_sums('baskets', windows=[1, 4, 8, 26, 52]) }},
+        {{ decayed_sums('baskets') }},
+        sum(spend) / nullif(sum(quantity), 0) as mean_unit_price
+    from weeks
+    group by item_key, item_level
+
+),
+
+customer_items as (
+
+    select
+        item_days.item_key,
+        item_days.customer_key,
+        count(*) as purchase_days
+    from item_days
+    inner join prediction_week
+        on item_days.week_index between prediction_week.window_first_week_index
+        and prediction_week.window_last_week_index
+    group by item_days.item_key, item_days.customer_key
+
+),
+
+buyers as (
+
+    select
+        item_key,
+        count(*) as customers,
+        count_if(purchase_days = 1) as one_time_customers,
+        sum(purchase_days) as purchase_days
+    from customer_items
+    group by item_key
+
+),
+
+gaps as (
+
+    select
+        item_days.item_key,
+        median(item_days.gap_days) as median_gap_days
+    from item_days
+    inner join prediction_week
+        on item_days.week_index <= prediction_week.window_last_week_index
+        and item_days.previous_week_index >= prediction_week.window_first_week_index
+    group by item_days.item_key
+
+),
+
+final as (
+
+    select
+        prediction_week.prediction_week,
+        prediction_week.build_fingerprint,
+        popularity.* exclude (mean_unit_price),
+        -- Above 1: more baskets in the last four weeks than the window's average month saw.
+        cast(
+            popularity.baskets_4_weeks / nullif(popularity.baskets_52_weeks, 0)
+            * (prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1) / 4.0 as float
+        ) as trend,
+        cast(popularity.mean_unit_price as float) as mean_unit_price,
+        cast(coalesce(buyers.customers, 0) as float) as customers,
+        cast(buyers.one_time_customers / nullif(buyers.customers, 0) as float) as one_time_customer_share,
+        cast(buyers.purchase_days / nullif(buyers.customers, 0) as float) as purchase_days_per_customer,
+        cast(gaps.median_gap_days as float) as median_gap_days
+    from popularity
+    cross join prediction_week
+    left join buyers on popularity.item_key = buyers.item_key
+    left join gaps on popularity.item_key = gaps.item_key
+
+)
+
+select * from final

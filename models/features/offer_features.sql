@@ -1,0 +1,37 @@
+{{ config(materialized='per_prediction_week') }}
+
+-- Known in advance: the offers of the prediction week itself, as the printed flyer and the display plan give them.
+-- The only features that look at the prediction week.
+with
+
+prediction_week as (
+
+    select * from {{ ref('prediction_weeks') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+promotions as (
+
+    select * from {{ ref('fct_promotions') }}
+
+),
+
+final as (
+
+    select
+        prediction_week.prediction_week,
+        prediction_week.build_fingerprint,
+        promotions.product_id,
+        cast(max(case when promotions.offer_type = 'mailer' then promotions.store_share end) as float)
+            as known_offer_mailer_share,
+        cast(max(case when promotions.offer_type = 'display' then promotions.store_share end) as float)
+            as known_offer_display_share,
+        cast(max(case when promotions.offer_type = 'price_drop' then promotions.store_share end) as float)
+            as known_offer_price_drop_share
+    from promotions
+    inner join prediction_week on promotions.week_index = prediction_week.prediction_week_index
+    group by prediction_week.prediction_week, prediction_week.build_fingerprint, promotions.product_id
+
+)
+
+select * from final

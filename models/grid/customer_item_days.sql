@@ -1,0 +1,75 @@
+-- The same purchases seen at five levels, so that one SQL serves "this yoghurt" and "any yoghurt".
+-- A purchase counts for the category in which the product stood on that day: moving a product rewrites nothing.
+with
+
+item_lines as (
+
+    select * from {{ ref('item_lines') }} where customer_key is not null
+
+),
+
+baskets as (
+
+    {% for level in item_levels() %}
+    select
+        customer_key,
+        {{ level }}_key as item_key,
+        '{{ level }}' as item_level,
+        basket_id,
+        purchased_on,
+        min(week_index) as week_index,
+        sum(winsorized_quantity) as quantity,
+        sum(winsorized_spend) as spend
+    from item_lines
+    where {{ level }}_key is not null
+    group by customer_key, {{ level }}_key, basket_id, purchased_on
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+days as (
+
+    select
+        customer_key,
+        item_key,
+        item_level,
+        purchased_on,
+        min(week_index) as week_index,
+        count(*) as visits,
+        sum(quantity) as quantity,
+        sum(spend) as spend
+    from baskets
+    group by customer_key, item_key, item_level, purchased_on
+
+),
+
+with_previous as (
+
+    select
+        *,
+        lag(purchased_on) over purchases as previous_purchased_on,
+        lag(week_index) over purchases as previous_week_index
+    from days
+    window purchases as (partition by customer_key, item_key order by purchased_on)
+
+),
+
+final as (
+
+    select
+        customer_key,
+        item_key,
+        item_level,
+        week_index,
+        previous_week_index,
+        cast(visits as integer) as visits,
+        cast(quantity as decimal(12, 3)) as quantity,
+        cast(spend as decimal(12, 2)) as spend,
+        cast({{ days_between('previous_purchased_on', 'purchased_on') }} as integer) as gap_days,
+        purchased_on
+    from with_previous
+
+)
+
+select * from final

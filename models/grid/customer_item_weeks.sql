@@ -1,0 +1,65 @@
+with
+
+item_days as (
+
+    select * from {{ ref('customer_item_days') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
+products as (
+
+    select * from {{ ref('dim_products') }}
+
+),
+
+weeks as (
+
+    select * from {{ ref('dim_weeks') }}
+
+),
+
+product_weeks as (
+
+    select
+        item_days.customer_key,
+        item_days.item_key,
+        item_days.week_index,
+        cast(sum(item_days.visits) as integer) as visits,
+        cast(count(*) as integer) as purchase_days,
+        cast(sum(item_days.quantity) as decimal(12, 3)) as quantity,
+        cast(sum(item_days.spend) as decimal(12, 2)) as spend,
+        min(item_days.purchased_on) as first_purchased_on,
+        max(item_days.purchased_on) as last_purchased_on
+    from item_days
+    where item_days.item_level = 'product'
+    group by item_days.customer_key, item_days.item_key, item_days.week_index
+
+),
+
+final as (
+
+    select
+        customers.customer_id,
+        products.product_id,
+        weeks.week,
+        product_weeks.week_index,
+        product_weeks.visits,
+        product_weeks.purchase_days,
+        product_weeks.quantity,
+        product_weeks.spend,
+        product_weeks.first_purchased_on,
+        product_weeks.last_purchased_on
+    from product_weeks
+    inner join customers on product_weeks.customer_key = customers.customer_key
+    inner join products on product_weeks.item_key = products.product_key
+    inner join weeks on product_weeks.week_index = weeks.week_index
+
+)
+
+select * from final

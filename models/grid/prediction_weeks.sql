@@ -1,0 +1,133 @@
+-- Which weeks are predicted, and what each is for. Roles count back from the target week, so that any past
+-- week can be re-made exactly as it would have been then.
+{% set observation_weeks = var('observation_weeks') %}
+{% set training_weeks = var('training_weeks') %}
+
+with
+
+weeks as (
+
+    select * from {{ ref('dim_weeks') }}
+
+),
+
+basket_items as (
+
+    select * from {{ ref('fct_basket_items') }}
+
+),
+
+promotions as (
+
+    select * from {{ ref('fct_promotions') }}
+
+),
+
+predicted as (
+
+    select
+        week as prediction_week,
+        week_index as prediction_week_index,
+        case
+            when weeks_to_target = 0 then 'score'
+            when weeks_to_target = -1 then 'test'
+            when weeks_to_target = -2 then 'validation'
+            else 'train'
+        end as week_role,
+        greatest(
+            week_index - {{ observation_weeks }}, (select min(week_index) from basket_items)
+        ) as window_first_week_index,
+        week_index - 1 as window_last_week_index,
+        starts_on,
+        ends_on
+    from weeks
+    where weeks_to_target between -2 - {{ training_weeks }} and 0
+
+),
+
+with_history as (
+
+    select *
+    from predicted
+    where window_last_week_index - window_first_week_index + 1 >= {{ var('minimum_history_weeks') }}
+
+),
+
+basket_item_fingerprints as (
+
+    select
+        week_index,
+        {{ content_fingerprint([
+            'line_number', 'basket_id', 'customer_id', 'product_id', 'store_id', 'quantity', 'spend',
+            'winsorized_quantity', 'winsorized_spend', 'purchased_on',
+        ]) }} as fingerprint
+    from basket_items
+    group by week_index
+
+),
+
+promotion_fingerprints as (
+
+    select
+        week_index,
+        {{ content_fingerprint(['product_id', 'offer_type', 'store_share', 'offer_price']) }} as fingerprint
+    from promotions
+    group by week_index
+
+),
+
+inputs as (
+
+    select
+        with_history.prediction_week,
+        'items' as input_name,
+        basket_item_fingerprints.week_index,
+        basket_item_fingerprints.fingerprint
+    from with_history
+    inner join basket_item_fingerprints
+        on basket_item_fingerprints.week_index
+        between with_history.window_first_week_index and with_history.window_last_week_index
+    union all
+    select
+        with_history.prediction_week,
+        'promotions' as input_name,
+        promotion_fingerprints.week_index,
+        promotion_fingerprints.fingerprint
+    from with_history
+    inner join promotion_fingerprints
+        on promotion_fingerprints.week_index
+        between with_history.window_first_week_index and with_history.prediction_week_index
+
+),
+
+fingerprints as (
+
+    select
+        prediction_week,
+        {{ content_fingerprint(['input_name', 'week_index', 'fingerprint']) }} as fingerprint
+    from inputs
+    group by prediction_week
+
+),
+
+final as (
+
+    select
+        with_history.prediction_week,
+        with_history.prediction_week_index,
+        with_history.week_role,
+        -- Weeks that only teach need the examples that they teach with; the others are scored in full.
+        case when with_history.week_role in ('test', 'score') then 'full' else 'sampled' end as candidate_coverage,
+        with_history.window_first_week_index,
+        with_history.window_last_week_index,
+        md5(concat_ws(
+            ' ', cast(fingerprints.fingerprint as varchar), candidate_coverage, {{ code_fingerprint() }}
+        )) as build_fingerprint,
+        with_history.starts_on,
+        with_history.ends_on
+    from with_history
+    inner join fingerprints on with_history.prediction_week = fingerprints.prediction_week
+
+)
+
+select * from final

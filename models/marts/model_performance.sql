@@ -1,0 +1,15 @@
+{{ config(materialized='incremental', unique_key='prediction_week', incremental_strategy='delete+insert') }}
+
+with
+
+performance as (
+
+    select prediction_week, week_role, model_name, protocol, metric, metric_value, customers, pairs
+    from {{ ref('ranking_performance') }}
+    union all
+    select prediction_week, week_role, model_name, protocol, metric, metric_value, customers, pairs
+    from {{ ref('full_grid_performance') }}
+
+)
+
+select * from performance

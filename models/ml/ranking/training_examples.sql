@@ -1,0 +1,57 @@
+{{ config(materialized='per_prediction_week') }}
+
+-- Positives, and a sample of the pairs that were not bought; each sampled pair stands for the inverse of its share.
+-- The features stay where they are: the learner joins them batch by batch.
+with
+
+prediction_week as (
+
+    select * from {{ ref('prediction_weeks') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+candidates as (
+
+    select * from {{ ref('candidates') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+item_weeks as (
+
+    select * from {{ ref('customer_item_weeks') }}
+
+),
+
+labelled as (
+
+    select
+        candidates.customer_id,
+        candidates.product_id,
+        prediction_week.prediction_week,
+        prediction_week.build_fingerprint,
+        item_weeks.product_id is not null as was_bought
+    from candidates
+    cross join prediction_week
+    left join item_weeks
+        on candidates.customer_id = item_weeks.customer_id
+        and candidates.product_id = item_weeks.product_id
+        and prediction_week.prediction_week = item_weeks.week
+    where prediction_week.week_role <> 'score'
+
+),
+
+final as (
+
+    select
+        prediction_week,
+        build_fingerprint,
+        customer_id,
+        product_id,
+        was_bought,
+        cast(case when was_bought then 1 else 1 / {{ var('negative_sampling_share') }} end as float) as example_weight
+    from labelled
+    where was_bought or {{ is_sampled_negative('prediction_week', 'customer_id', 'product_id') }}
+
+)
+
+select * from final

@@ -1,0 +1,155 @@
+"""The full-grid protocol: every candidate pair of a week, as a binary classification.
+
+AUC and average precision need only an order; log loss, Brier score and calibration error need probabilities. A model
+whose scores are no probabilities gets them from isotonic regression on the validation week, so that every model is
+measured on every metric.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_recall_curve,
+    roc_auc_score,
+)
+
+MODELS = ("lightgbm_binary", "lightgbm_lambdarank", "decayed_frequency", "personal_frequency", "popularity", "als")
+PROBABILISTIC_MODELS = ("lightgbm_binary",)
+SCHEMA = pa.schema(
+    [
+        ("prediction_week", pa.int32()),
+        ("week_role", pa.string()),
+        ("model_name", pa.string()),
+        ("protocol", pa.string()),
+        ("metric", pa.string()),
+        ("metric_value", pa.float64()),
+        ("customers", pa.int64()),
+        ("pairs", pa.int64()),
+    ]
+)
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 20) -> float:
+    """Mean gap between predicted and observed rate over bins of equal mass.
+
+    Parameters
+    ----------
+    probabilities, labels
+        Shapes ``(pairs,)``; labels are 0 or 1.
+    bins
+        Bins that hold equally many pairs each.
+
+    References
+    ----------
+    Nixon et al.: Measuring Calibration in Deep Learning (2019), the adaptive (equal-mass) variant.
+    """
+    order = np.argsort(probabilities, kind="stable")
+    parts = np.array_split(order, min(bins, len(order)))
+    gaps = [abs(probabilities[part].mean() - labels[part].mean()) * len(part) for part in parts]
+    return float(sum(gaps) / len(order))
+
+
+def best_f1_threshold(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The threshold at which F1 is highest; ties go to the lowest threshold."""
+    precision, recall, thresholds = precision_recall_curve(labels, probabilities, sample_weight=weights)
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    return float(thresholds[np.argmax(f1[:-1])])
+
+
+def metrics(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> dict[str, float]:
+    """All full-grid metrics of one model in one week.
+
+    Raises
+    ------
+    ValueError
+        If all pairs were bought, or none.
+    """
+    if labels.all() or not labels.any():
+        raise ValueError("the full-grid protocol needs pairs that were bought and pairs that were not")
+    return {
+        "auc": roc_auc_score(labels, probabilities),
+        "average_precision": average_precision_score(labels, probabilities),
+        "log_loss": log_loss(labels, probabilities),
+        "brier_score": brier_score_loss(labels, probabilities),
+        "expected_calibration_error": expected_calibration_error(probabilities, labels),
+        "f1": f1_score(labels, probabilities >= threshold),
+    }
+
+
+def performance(connection: Any, scores_sql: str) -> pa.Table:
+    """Metrics of every model on the test week.
+
+    Parameters
+    ----------
+    connection
+        Where ``scores_sql`` can be run.
+    scores_sql
+        Query for ``ml.evaluation_scores``.
+
+    Returns
+    -------
+    pyarrow.Table
+        In ``SCHEMA``. Metric names end in ``_repeat`` where only pairs bought in the window count.
+    """
+    out = []
+    customers, test_week = connection.execute(
+        f"select count(distinct customer_id), max(prediction_week) from ({scores_sql}) where week_role = 'test'"
+    ).fetchall()[0]
+    for suffix, condition in (("", "true"), ("_repeat", "candidate_source = 'repeat'")):
+        for model in MODELS:
+            validation_scores, validation_labels, weights = _read(
+                connection, scores_sql, model, "validation", condition
+            )
+            scores, labels, _ = _read(connection, scores_sql, model, "test", condition)
+            if model not in PROBABILISTIC_MODELS:
+                to_probability = IsotonicRegression(out_of_bounds="clip").fit(
+                    validation_scores, validation_labels, weights
+                )
+                ranks = {metric: function(labels, scores) for metric, function in _ORDER_METRICS.items()}
+                validation_scores, scores = to_probability.predict(validation_scores), to_probability.predict(scores)
+            else:
+                ranks = {}
+            threshold = best_f1_threshold(validation_scores, validation_labels, weights)
+            # The order is that of the scores themselves: isotonic regression flattens parts of it.
+            for metric, value in (metrics(scores, labels, threshold) | ranks).items():
+                out.append(
+                    {
+                        "prediction_week": test_week,
+                        "week_role": "test",
+                        "model_name": model,
+                        "protocol": "full_grid",
+                        "metric": metric + suffix,
+                        "metric_value": round(float(value), 12),
+                        "customers": customers,
+                        "pairs": len(labels),
+                    }
+                )
+    return pa.Table.from_pylist(out, schema=SCHEMA)
+
+
+_ORDER_METRICS = {"auc": roc_auc_score, "average_precision": average_precision_score}
+
+
+def _read(
+    connection: Any, scores_sql: str, model: str, week_role: str, condition: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, labels and weights of one model in one week, in a fixed order; a missing score is the lowest."""
+    columns = connection.execute(
+        f"""
+        select coalesce(cast({model} as double), min(cast({model} as double)) over () - 1) as score,
+            cast(was_bought as tinyint) as label, cast(pair_weight as double) as weight
+        from ({scores_sql}) where week_role = ? and {condition}
+        order by score, label, weight
+        """,
+        [week_role],
+    ).fetchnumpy()
+    return tuple(np.asarray(columns[name]) for name in ("score", "label", "weight"))

@@ -1,0 +1,116 @@
+"""Work that is done one prediction week at a time, and not again while nothing changed.
+
+The Python side of the materialization `per_prediction_week`: a stored week is kept while its
+``build_fingerprint`` is the one that ``prediction_weeks`` gives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from dbt.flags import get_flags
+
+from grocery_recommender.progress import report
+
+
+@dataclass(frozen=True)
+class PredictionWeek:
+    """One row of ``grid.prediction_weeks``: week ids as the retailer writes them, indexes without gaps."""
+
+    prediction_week: int
+    prediction_week_index: int
+    week_role: str
+    window_first_week_index: int
+    window_last_week_index: int
+    build_fingerprint: str
+
+
+def read(relation: Any) -> list[PredictionWeek]:
+    """The rows of ``prediction_weeks``, in order of time."""
+    columns = list(PredictionWeek.__dataclass_fields__)
+    rows = relation.project(", ".join(columns)).order("prediction_week_index").fetchall()
+    return [PredictionWeek(*row) for row in rows]
+
+
+def stream(
+    name: str,
+    weeks: list[PredictionWeek],
+    dbt: Any,
+    session: Any,
+    schema: pa.Schema,
+    compute: Callable[[Any, PredictionWeek], pa.Table],
+) -> pa.RecordBatchReader:
+    """All rows of a Python model that has rows per prediction week: the kept ones, then the computed ones.
+
+    Parameters
+    ----------
+    name
+        What is computed, for the progress lines.
+    weeks
+        The weeks that the table is to hold.
+    dbt, session
+        The two arguments of a dbt Python model.
+    schema
+        Arrow schema of the rows, without the two columns that this function puts in front:
+        ``prediction_week`` and ``build_fingerprint``.
+    compute
+        Called with a connection and a week; returns that week's rows in ``schema``.
+
+    Returns
+    -------
+    pyarrow.RecordBatchReader
+        Streams week by week; only one week is in memory.
+    """
+    full_schema = pa.schema(
+        [pa.field("prediction_week", pa.int32()), pa.field("build_fingerprint", pa.string()), *schema]
+    )
+    connection = session.cursor()
+    kept = _kept_weeks(connection, dbt.this, weeks, full_schema)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for week in weeks:
+            started = time.monotonic()
+            if week in kept:
+                rows = connection.execute(
+                    f"select {', '.join(full_schema.names)} from {dbt.this} where prediction_week = ?",
+                    [week.prediction_week],
+                ).to_arrow_table()
+            else:
+                rows = compute(connection, week)
+                keys = [
+                    pa.repeat(pa.scalar(week.prediction_week, pa.int32()), rows.num_rows),
+                    pa.repeat(week.build_fingerprint, rows.num_rows),
+                ]
+                rows = pa.table([*keys, *(rows[column] for column in schema.names)], names=full_schema.names)
+                report(
+                    f"{name}, week {week.prediction_week}: {rows.num_rows:,} rows, {time.monotonic() - started:.1f} s"
+                )
+            yield from rows.cast(full_schema).to_batches()
+
+    return pa.RecordBatchReader.from_batches(full_schema, batches())
+
+
+def is_full_refresh() -> bool:
+    """Whether dbt was told to build from nothing."""
+    return bool(get_flags().FULL_REFRESH)
+
+
+def stored_columns(connection: Any, table: Any) -> set[str]:
+    """Columns of the model's own table as the last run left it; empty where there is none."""
+    rows = connection.execute(
+        "select column_name from information_schema.columns"
+        " where table_catalog = ? and table_schema = ? and table_name = ?",
+        [table.database, table.schema, table.identifier],
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _kept_weeks(connection: Any, table: Any, weeks: list[PredictionWeek], schema: pa.Schema) -> list[PredictionWeek]:
+    if is_full_refresh() or stored_columns(connection, table) != set(schema.names):
+        return []
+    stored = connection.execute(f"select distinct prediction_week, build_fingerprint from {table}").fetchall()
+    return [week for week in weeks if (week.prediction_week, week.build_fingerprint) in stored]

@@ -1,0 +1,195 @@
+"""Model runs: which boosters a target week needs, fitted once and stored as text.
+
+The *evaluation* run learns from the training weeks, chooses its rounds on the validation week and is measured once,
+on the test week. The *production* run repeats the recipe one step on: the newest weeks, with the rounds already
+chosen, for the week that nobody has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import lightgbm
+import pyarrow as pa
+
+from grocery_recommender import classifier
+from grocery_recommender.classifier import ClassifierConfig, Examples
+from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
+from grocery_recommender.progress import report
+
+SCHEMA = pa.schema(
+    [
+        ("model_run_id", pa.string()),
+        ("target_week", pa.int32()),
+        ("purpose", pa.string()),
+        ("objective", pa.string()),
+        ("algorithm", pa.string()),
+        ("parameters", pa.string()),
+        ("training_weeks", pa.string()),
+        ("training_rows", pa.int64()),
+        ("best_iteration", pa.int32()),
+        ("feature_names", pa.list_(pa.string())),
+        ("model_text", pa.string()),
+        ("input_fingerprint", pa.string()),
+        ("code_version", pa.string()),
+        ("library_versions", pa.string()),
+        ("fit_seconds", pa.float64()),
+        ("fitted_at", pa.timestamp("us")),
+    ]
+)
+LIBRARIES = ("lightgbm", "implicit", "duckdb", "numpy")
+MODELS = (classifier.BINARY, classifier.LAMBDARANK)
+
+
+def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: str, features_sql: str) -> pa.Table:
+    """The runs of the target week, and every run that the table held before.
+
+    A run whose inputs and parameters are those of a stored run is not fitted again.
+
+    Parameters
+    ----------
+    dbt, session
+        The two arguments of a dbt Python model.
+    weeks
+        The prediction weeks, in order of time.
+    examples_sql, features_sql
+        Queries for ``training_examples`` and ``candidate_features``.
+
+    Returns
+    -------
+    pyarrow.Table
+        In ``SCHEMA``, one row per run.
+
+    Raises
+    ------
+    ValueError
+        If no prediction week is left to learn from.
+    """
+    connection = session.cursor()
+    stored = _stored_runs(connection, dbt.this)
+    by_role = {role: [w for w in weeks if w.week_role == role] for role in ("train", "validation", "test", "score")}
+    if not by_role["train"] or not by_role["validation"] or not by_role["test"]:
+        raise ValueError(
+            f"not enough history to learn from: {len(weeks)} prediction weeks are possible, at least 4 are needed;"
+            " load more weeks, or lower minimum_history_weeks"
+        )
+    (code_version,) = session.execute("select getvariable('code_version')").fetchall()[0]
+    known = {run["model_run_id"] for run in stored.to_pylist()}
+    wanted = {
+        (purpose, config.objective): _run_id(weeks, purpose, config, code_version)
+        for purpose in ("evaluation", "production")
+        for config in MODELS
+    }
+    if not is_full_refresh() and known >= {run_id for run_id, _ in wanted.values()}:
+        report("classifier: the stored runs fit these inputs, nothing to learn")
+        return stored
+
+    labelled = [w.prediction_week for w in weeks if w.week_role != "score"]
+    examples = _read_examples(connection, labelled, examples_sql, features_sql)
+    train = [w.prediction_week for w in by_role["train"]]
+    newest = labelled[-len(train) :]
+    validation = examples.of_weeks([by_role["validation"][0].prediction_week])
+    fitted = []
+    for config in MODELS:
+        rounds = None
+        for purpose, training_weeks in (("evaluation", train), ("production", newest)):
+            started = time.monotonic()
+            learnt_from = examples.of_weeks(training_weeks)
+            booster = classifier.fit(learnt_from, config, validation=validation, rounds=rounds)
+            rounds = booster.num_trees()
+            seconds = time.monotonic() - started
+            run_id, fingerprint = wanted[purpose, config.objective]
+            report(f"classifier: {run_id}, {rounds} trees, {seconds:.1f} s")
+            fitted.append(
+                {
+                    "model_run_id": run_id,
+                    "target_week": weeks[-1].prediction_week,
+                    "purpose": purpose,
+                    "objective": config.objective,
+                    "algorithm": "lightgbm",
+                    "parameters": json.dumps(asdict(config), sort_keys=True),
+                    "training_weeks": json.dumps(training_weeks),
+                    "training_rows": len(learnt_from.weeks),
+                    "best_iteration": rounds,
+                    "feature_names": examples.feature_names,
+                    "model_text": booster.model_to_string(),
+                    "input_fingerprint": fingerprint,
+                    "code_version": code_version,
+                    "library_versions": json.dumps({name: version(name) for name in LIBRARIES}),
+                    "fit_seconds": seconds,
+                    "fitted_at": datetime.now(UTC).replace(tzinfo=None),
+                }
+            )
+    replaced = {run["model_run_id"] for run in fitted}
+    kept = [run for run in stored.to_pylist() if run["model_run_id"] not in replaced]
+    return pa.Table.from_pylist(kept + fitted, schema=SCHEMA)
+
+
+def load_boosters(
+    connection: Any, runs_sql: str, target_week: int, purpose: str
+) -> tuple[str, lightgbm.Booster, lightgbm.Booster]:
+    """The stored boosters that score a target week.
+
+    Returns
+    -------
+    model_run_id, binary, ranker
+        The id is that of the binary run, which the probabilities come from.
+    """
+    rows = connection.execute(
+        f"select objective, model_run_id, model_text from ({runs_sql}) where target_week = ? and purpose = ?"
+        " qualify row_number() over (partition by objective order by fitted_at desc, model_run_id) = 1",
+        [target_week, purpose],
+    ).fetchall()
+    found = {objective: (run_id, text) for objective, run_id, text in rows}
+    run_id, binary_text = found["binary"]
+    return (
+        run_id,
+        lightgbm.Booster(model_str=binary_text),
+        lightgbm.Booster(model_str=found["lambdarank"][1]),
+    )
+
+
+def _read_examples(connection: Any, weeks: list[int], examples_sql: str, features_sql: str) -> Examples:
+    query = f"""
+        select features.*, examples.was_bought, examples.example_weight
+        from ({examples_sql}) as examples
+        inner join ({features_sql}) as features using (prediction_week, customer_id, product_id)
+        where examples.prediction_week = ? and features.prediction_week = ?
+        order by features.customer_id, features.product_id
+    """
+    (rows,) = connection.execute(
+        f"select count(*) from ({examples_sql}) where prediction_week in (select unnest(?))", [weeks]
+    ).fetchall()[0]
+    schema = connection.execute(f"{query} limit 0", [weeks[0], weeks[0]]).to_arrow_table().schema
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for week in weeks:
+            yield from connection.execute(query, [week, week]).to_arrow_reader(50_000)
+
+    examples = classifier.read_examples(pa.RecordBatchReader.from_batches(schema, batches()), rows)
+    report(
+        f"classifier: {rows:,} examples of {len(weeks)} weeks, {examples.was_bought.sum():,} bought,"
+        f" {len(examples.feature_names)} features"
+    )
+    return examples
+
+
+def _run_id(weeks: list[PredictionWeek], purpose: str, config: ClassifierConfig, code_version: str) -> tuple[str, str]:
+    """Id of a run, and the fingerprint of all that it depends on."""
+    inputs = [(w.prediction_week, w.week_role, w.build_fingerprint) for w in weeks]
+    content = json.dumps([inputs, purpose, asdict(config), code_version]).encode()
+    fingerprint = hashlib.sha256(content).hexdigest()
+    return f"{weeks[-1].prediction_week}-{purpose}-{config.objective}-{fingerprint[:8]}", fingerprint
+
+
+def _stored_runs(connection: Any, table: Any) -> pa.Table:
+    if stored_columns(connection, table) != set(SCHEMA.names):
+        return SCHEMA.empty_table()
+    return connection.execute(f"select {', '.join(SCHEMA.names)} from {table}").to_arrow_table().cast(SCHEMA)

@@ -1,0 +1,93 @@
+"""What the tests share: a small shop cut from the packaged data, and a way to run dbt on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pytest
+from grocery_recommender.dbt_plugin import complete_journey_folder
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass
+class Warehouse:
+    """A warehouse file that dbt builds into, with the vars of its builds."""
+
+    folder: Path
+    variables: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt; the caller looks at the exit code."""
+        return subprocess.run(
+            [
+                str(Path(sys.executable).with_name("dbt")),
+                *arguments,
+                "--vars",
+                json.dumps(self.variables),
+                "--target-path",
+                str(self.folder / "target"),
+                "--log-path",
+                str(self.folder / "logs"),
+            ],
+            cwd=PROJECT,
+            env=os.environ
+            | {"GROCERY_WAREHOUSE": str(self.path), "GROCERY_PUBLISH_DIR": str(self.folder / "published")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def build(self) -> None:
+        """Run ``dbt build`` and fail the test with its output if it fails."""
+        result = self.dbt("build")
+        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+
+    def query(self, sql: str, *parameters: object) -> list[tuple]:
+        """Rows of a query on the built warehouse."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+
+def cut_complete_journey(folder: Path, households: int, last_week: int = 53) -> Path:
+    """Write the purchases of some households up to a week, and the offers up to the week after it."""
+    source = complete_journey_folder()
+    folder.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"create view t as from '{source}/transactions.parquet'")
+        connection.execute(
+            "create table kept as select * from t where household_id in (select household_id from t"
+            f" group by household_id order by md5(household_id::varchar) limit {households})"
+        )
+        connection.execute(
+            f"copy (from kept where week <= {last_week} order by transaction_timestamp, basket_id, product_id)"
+            f" to '{folder}/transactions.parquet'"
+        )
+        connection.execute(
+            f"copy (from '{source}/promotions.parquet' where week <= {last_week + 1}"
+            " and product_id in (select product_id from kept) and store_id % 10 = 6"
+            f" order by week, product_id, store_id) to '{folder}/promotions.parquet'"
+        )
+        for name in ("products", "demographics"):
+            connection.execute(f"copy (from '{source}/{name}.parquet') to '{folder}/{name}.parquet'")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Three hundred households with their whole year, built once."""
+    folder = tmp_path_factory.mktemp("full")
+    data = cut_complete_journey(folder / "data", households=300)
+    warehouse = Warehouse(folder, {"complete_journey_path": str(data)})
+    warehouse.build()
+    return warehouse

@@ -1,0 +1,90 @@
+"""ALS: who is alike, joined by id."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from grocery_recommender import als
+
+CONFIG = als.AlsConfig(factors=8, iterations=10, regularization=1.0)
+
+
+def four_tastes(seed: int = 1) -> tuple[pa.Table, pa.Table]:
+    """Purchases of customers of four tastes, and held-out purchases of the same customers."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for customer in range(120):
+        taste = customer % 4
+        for product in random.choice(15, size=10, replace=False):
+            rows.append((f"c{customer:03}", f"p{4 * product + taste:02}", float(random.integers(1, 4))))
+    order = random.permutation(len(rows))
+    shuffled = [rows[i] for i in order]
+    cut = len(rows) // 5
+
+    def table(part: list) -> pa.Table:
+        return pa.table(list(map(pa.array, zip(*part, strict=True))), names=["customer_id", "product_id", "quantity"])
+
+    return table(shuffled[cut:]), table(shuffled[:cut])
+
+
+def score(factors: als.Factors, customer: str, product: str) -> float:
+    row = factors.customer_ids.to_pylist().index(customer)
+    column = factors.product_ids.to_pylist().index(product)
+    return float(factors.customer_factors[row] @ factors.product_factors[column])
+
+
+def test_held_out_purchases_score_far_above_random_pairs() -> None:
+    """Factors joined to the wrong products would score both alike."""
+    train, held_out = four_tastes()
+    factors = als.fit(train, CONFIG)
+    bought = [score(factors, r["customer_id"], r["product_id"]) for r in held_out.to_pylist()]
+    random = np.random.default_rng(2)
+    pairs = zip(random.choice(factors.customer_ids, 500), random.choice(factors.product_ids, 500), strict=True)
+    drawn = [score(factors, str(customer), str(product)) for customer, product in pairs]
+    assert np.mean([b > d for b in bought for d in drawn]) > 0.8
+
+
+def test_row_order_does_not_matter() -> None:
+    train, _ = four_tastes()
+    shuffled = train.take(pa.array(np.random.default_rng(3).permutation(train.num_rows)))
+    first, second = als.fit(train, CONFIG), als.fit(shuffled, CONFIG)
+    assert first.product_ids == second.product_ids
+    np.testing.assert_array_equal(first.product_factors, second.product_factors)
+    np.testing.assert_array_equal(first.customer_factors, second.customer_factors)
+
+
+def test_factors_survive_the_table() -> None:
+    factors = als.fit(four_tastes()[0], CONFIG)
+    table = als.rows(factors)
+    shuffled = table.take(pa.array(np.random.default_rng(4).permutation(table.num_rows)))
+    again = als.from_rows(shuffled)
+    assert again.customer_ids == factors.customer_ids
+    np.testing.assert_array_equal(again.product_factors, factors.product_factors)
+
+
+def test_proposals_are_new_and_of_the_customers_taste() -> None:
+    train, _ = four_tastes()
+    factors = als.fit(train, CONFIG)
+    customers = pa.array(["c003", "c000", "unknown"])
+    proposals = als.top_unseen(factors, train, customers, 5, batch_size=1)
+    seen = set(zip(train["customer_id"].to_pylist(), train["product_id"].to_pylist(), strict=True))
+    rows = proposals.to_pylist()
+    assert [r["als_rank"] for r in rows] == [1, 2, 3, 4, 5] * 2
+    assert [r["customer_id"] for r in rows] == ["c000"] * 5 + ["c003"] * 5
+    assert not any((r["customer_id"], r["product_id"]) in seen for r in rows)
+    right_taste = [int(r["product_id"][1:]) % 4 == int(r["customer_id"][1:]) % 4 for r in rows]
+    assert sum(right_taste) >= 8
+
+
+def test_a_customer_who_bought_everything_gets_what_is_left() -> None:
+    train, _ = four_tastes()
+    factors = als.fit(train, CONFIG)
+    everything_but_one = pa.table({"customer_id": ["c000"] * 59, "product_id": factors.product_ids.to_pylist()[:-1]})
+    proposals = als.top_unseen(factors, everything_but_one, pa.array(["c000"]), 5)
+    assert proposals["product_id"].to_pylist() == factors.product_ids.to_pylist()[-1:]
+
+
+def test_an_empty_window_is_an_error() -> None:
+    with pytest.raises(ValueError, match="observation window is empty"):
+        als.fit(four_tastes()[0].slice(0, 0), CONFIG)

@@ -1,0 +1,144 @@
+"""The whole path, from files to recommendations, on a small shop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Warehouse, cut_complete_journey
+
+PAST_WEEK = 50
+BUILT_SCHEMAS = ("staging", "core", "grid", "features", "ml", "marts")
+
+
+def fingerprints(warehouse: Warehouse) -> dict[str, tuple]:
+    """Row count and order-free content hash of every table."""
+    tables = warehouse.query(
+        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE'"
+        f" and table_schema in {BUILT_SCHEMAS}"
+    )
+    return {
+        f"{schema}.{table}": warehouse.query(f"select count(*), bit_xor(hash(t)) from {schema}.{table} as t")[0]
+        for schema, table in tables
+    }
+
+
+@pytest.fixture(scope="module")
+def past_week_from_full_data(full_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    variables = full_warehouse.variables | {"target_week": PAST_WEEK}
+    warehouse = Warehouse(tmp_path_factory.mktemp("past"), variables)
+    warehouse.build()
+    return warehouse
+
+
+def test_every_active_customer_gets_a_full_list(full_warehouse: Warehouse) -> None:
+    lists = full_warehouse.query(
+        """
+        select active.customer_id, count(recommendations.product_id), max(rank)
+        from grid.active_customers as active
+        left join marts.recommendations as recommendations
+            on active.customer_id = recommendations.customer_id
+            and active.prediction_week = recommendations.target_week
+        where active.prediction_week = 54 group by all
+        """
+    )
+    assert len(lists) > 200
+    assert {(rows, last_rank) for _, rows, last_rank in lists} == {(50, 50)}
+
+
+def test_reasons_agree_with_the_purchases(full_warehouse: Warehouse) -> None:
+    wrong = full_warehouse.query(
+        """
+        with purchases as (
+            select customer_id, product_id, count(distinct basket_id) as baskets,
+                datediff('day', max(purchased_on), date '2018-01-01') as days_since
+            from core.fct_basket_items where week between 2 and 53 group by all
+        )
+        select recommendations.*, purchases.*
+        from marts.recommendations as recommendations left join purchases using (customer_id, product_id)
+        where case
+            when is_repeat_purchase then not (
+                starts_with(reason, case baskets when 1 then 'Bought once ' else 'Bought ' || baskets || ' times ' end)
+                and contains(reason, case days_since
+                    when 1 then 'last bought the day before' else 'last bought ' || days_since || ' days before' end)
+            )
+            else purchases.product_id is not null or not starts_with(reason, 'New to you')
+        end
+        """
+    )
+    assert wrong == []
+
+
+def test_offers_in_reasons_are_those_of_the_week(past_week_from_full_data: Warehouse) -> None:
+    mentioned, mentioned_in_mailer, in_mailer = past_week_from_full_data.query(
+        """
+        with mailer as (
+            select distinct product_id from core.fct_promotions where week = 50 and offer_type = 'mailer'
+        )
+        select count_if(contains(reason, 'mailer')),
+            count_if(contains(reason, 'mailer') and mailer.product_id is not null), count(mailer.product_id)
+        from marts.recommendations left join mailer using (product_id)
+        """
+    )[0]
+    assert mentioned == mentioned_in_mailer == in_mailer > 0
+
+
+def test_every_line_is_loaded_rejected_or_repeated(full_warehouse: Warehouse) -> None:
+    lines, loaded, rejected, duplicates = full_warehouse.query(
+        "select lines, loaded, rejected, duplicates from marts.row_reconciliation"
+    )[0]
+    ((facts,),) = full_warehouse.query("select count(*) from core.fct_basket_items")
+    ((reasons,),) = full_warehouse.query("select count(*) from marts.rejected_rows")
+    assert (loaded, rejected) == (facts, reasons)
+    assert lines == loaded + rejected + duplicates
+    assert rejected > 0
+
+
+def test_performance_is_measured_beside_baselines(full_warehouse: Warehouse) -> None:
+    ndcg = dict(
+        full_warehouse.query(
+            "select model_name, metric_value from marts.model_performance"
+            " where protocol = 'ranking' and metric = 'ndcg@10' and prediction_week = 53"
+        )
+    )
+    assert ndcg["lightgbm_lambdarank"] > ndcg["personal_frequency"] > ndcg["popularity"] > 0
+    metrics = {metric for (metric,) in full_warehouse.query("select distinct metric from marts.model_performance")}
+    assert {"recall@10", "recall@20", "ndcg@10", "precision@10", "hit@10"} <= metrics
+    assert {"auc", "average_precision", "log_loss"} <= metrics
+
+
+def test_the_evaluation_run_never_saw_the_week_that_it_is_measured_on(full_warehouse: Warehouse) -> None:
+    weeks = dict(full_warehouse.query("select purpose, max(training_weeks) from marts.model_runs group by purpose"))
+    assert weeks["evaluation"] == "[44, 45, 46, 47, 48, 49, 50, 51]"
+    assert weeks["production"] == "[46, 47, 48, 49, 50, 51, 52, 53]"
+
+
+def test_a_second_build_changes_nothing(full_warehouse: Warehouse) -> None:
+    before = fingerprints(full_warehouse)
+    full_warehouse.build()
+    assert fingerprints(full_warehouse) == before
+
+
+def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: Warehouse, tmp_path: Path) -> None:
+    data = cut_complete_journey(tmp_path / "data", households=300, last_week=PAST_WEEK - 1)
+    cut = Warehouse(tmp_path, {"complete_journey_path": str(data)})
+    cut.build()
+    query = "select * exclude (model_run_id) from marts.recommendations order by target_week, customer_id, rank"
+    recommendations = cut.query(query)
+    assert {row[0] for row in recommendations} == {PAST_WEEK}
+    assert recommendations == past_week_from_full_data.query(query)
+
+
+def test_features_see_nothing_of_their_own_week_or_later(
+    full_warehouse: Warehouse, past_week_from_full_data: Warehouse
+) -> None:
+    """Week 50 as a training week, with weeks 50 to 53 in the warehouse, against week 50 as the unknown future."""
+    query = (
+        "select * exclude (build_fingerprint) from features.candidate_features"
+        f" where prediction_week = {PAST_WEEK} order by customer_id, product_id"
+    )
+    future = {row[1:3]: row for row in past_week_from_full_data.query(query)}
+    learnt_from = full_warehouse.query(query)
+    assert len(learnt_from) > 1000
+    different = [row[1:3] for row in learnt_from if str(row) != str(future[row[1:3]])]
+    assert different == []

@@ -1,0 +1,118 @@
+"""The classifier: what it learns, how it is stored, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import lightgbm
+import numpy as np
+import pyarrow as pa
+import pytest
+from grocery_recommender import classifier
+
+ROWS_PER_WEEK = 1500
+BINARY = replace(classifier.BINARY, max_rounds=40, feature_fraction=1.0, min_data_in_leaf=20)
+LAMBDARANK = replace(classifier.LAMBDARANK, max_rounds=40, feature_fraction=1.0, min_data_in_leaf=20)
+
+
+def example_table(weeks: tuple[int, ...] = (1, 2, 3)) -> pa.Table:
+    """Pairs whose chance to be bought rises with `signal`; every fourth negative stands for four."""
+    random = np.random.default_rng(1)
+    size = ROWS_PER_WEEK * len(weeks)
+    signal = random.normal(size=size)
+    bought = random.random(size) < 1 / (1 + np.exp(2 - 2 * signal))
+    return pa.table(
+        {
+            "prediction_week": pa.array(np.repeat(weeks, ROWS_PER_WEEK).astype(np.int32)),
+            "customer_id": [f"c{i % ROWS_PER_WEEK // 15:03}" for i in range(size)],
+            "product_id": [f"p{i:05}" for i in range(size)],
+            "candidate_source": ["repeat"] * size,
+            "signal": pa.array(signal.astype(np.float32)),
+            "noise": pa.array(random.normal(size=size).astype(np.float32), mask=random.random(size) < 0.1),
+            "was_bought": bought,
+            "example_weight": pa.array(np.where(bought, 1, 4).astype(np.float32)),
+        }
+    )
+
+
+def examples(weeks: tuple[int, ...] = (1, 2, 3)) -> classifier.Examples:
+    table = example_table(weeks)
+    return classifier.read_examples(table.to_reader(max_chunksize=400), table.num_rows)
+
+
+def test_examples_arrive_whole_and_in_order() -> None:
+    table, read = example_table(), examples()
+    assert read.feature_names == ["signal", "noise"]
+    np.testing.assert_array_equal(read.features[:, 0], table["signal"].to_numpy())
+    assert np.isnan(read.features[:, 1]).sum() == table["noise"].null_count > 0
+    assert set(read.group_sizes()) == {15}
+    assert read.group_sizes().sum() == table.num_rows
+    assert read.of_weeks([2, 3]).weeks.min() == 2
+    assert set(read.of_weeks([1, 3]).weeks) == {1, 3}
+
+
+@pytest.mark.parametrize(("announced", "got"), [(9, "got more"), (4501, "got 4500")])
+def test_a_wrong_number_of_rows_is_an_error(announced: int, got: str) -> None:
+    with pytest.raises(ValueError, match=f"expected {announced} training examples, {got}"):
+        classifier.read_examples(example_table().to_reader(), announced)
+
+
+def test_probabilities_are_those_of_the_weighted_grid() -> None:
+    data = examples()
+    booster = classifier.fit(data.of_weeks([1, 2]), BINARY, validation=data.of_weeks([3]))
+    expected = np.average(data.was_bought, weights=data.weights)
+    predicted = np.average(booster.predict(data.features), weights=data.weights)
+    assert predicted == pytest.approx(expected, rel=0.1)
+
+
+def test_rounds_are_chosen_on_the_validation_weeks() -> None:
+    data = examples()
+    chosen = classifier.fit(data.of_weeks([1, 2]), BINARY, validation=data.of_weeks([3]))
+    fixed = classifier.fit(data.of_weeks([1, 2]), BINARY, rounds=7)
+    assert 0 < chosen.num_trees() <= 40
+    assert fixed.num_trees() == 7
+
+
+@pytest.mark.parametrize("config", [BINARY, LAMBDARANK], ids=lambda config: config.objective)
+def test_the_same_input_gives_the_same_text(config: classifier.ClassifierConfig) -> None:
+    data = examples()
+    texts = {
+        classifier.fit(data.of_weeks([1, 2]), config, validation=data.of_weeks([3])).model_to_string() for _ in range(2)
+    }
+    assert len(texts) == 1
+
+
+def test_a_stored_booster_scores_like_the_fitted_one() -> None:
+    data, table = examples(), example_table()
+    binary = classifier.fit(data, BINARY, rounds=10)
+    ranker = classifier.fit(data, LAMBDARANK, rounds=10)
+    again = [lightgbm.Booster(model_str=booster.model_to_string()) for booster in (binary, ranker)]
+    scored = pa.Table.from_batches(classifier.score_batches(table.to_reader(max_chunksize=700), *again))
+    np.testing.assert_array_equal(scored["purchase_probability"].to_numpy(), binary.predict(data.features))
+    likely = binary.predict(data.features) >= classifier.RANKING_FLOOR
+    unlikely_scores = binary.predict(data.features) + classifier.BELOW_ALL_RANKING_SCORES
+    expected = np.where(likely, ranker.predict(data.features), unlikely_scores)
+    np.testing.assert_array_equal(scored["ranking_score"].to_numpy(), expected)
+    assert scored["product_id"].equals(table["product_id"])
+
+
+def test_the_ranker_puts_purchases_first() -> None:
+    data = examples()
+    ranker = classifier.fit(data.of_weeks([1, 2]), LAMBDARANK, validation=data.of_weeks([3]))
+    held_out = data.of_weeks([3])
+    scores = ranker.predict(held_out.features).reshape(-1, 15)
+    bought = held_out.was_bought.reshape(-1, 15)
+    first = bought[np.arange(len(bought)), scores.argmax(axis=1)].mean()
+    assert first > 2 * bought.mean()
+
+
+def test_nothing_to_tell_apart_is_an_error() -> None:
+    data = examples()
+    nothing_bought = replace(data, was_bought=np.zeros_like(data.was_bought))
+    with pytest.raises(ValueError, match="no purchases to learn from"):
+        classifier.fit(nothing_bought, BINARY, rounds=3)
+
+
+def test_a_fit_without_validation_needs_its_rounds() -> None:
+    with pytest.raises(ValueError, match="validation examples or a number of rounds"):
+        classifier.fit(examples(), BINARY)

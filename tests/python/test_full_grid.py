@@ -1,0 +1,60 @@
+"""Full-grid metrics against values worked out by hand."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pytest
+from grocery_recommender import full_grid
+
+
+def test_calibration_error_of_equal_bins() -> None:
+    probabilities = np.array([0.1, 0.2, 0.8, 0.9])
+    labels = np.array([0, 1, 1, 1])
+    # Bins {.1, .2} and {.8, .9}: |.15 - .5| and |.85 - 1|, each over half of the pairs.
+    assert full_grid.expected_calibration_error(probabilities, labels, bins=2) == pytest.approx(0.25)
+
+
+def test_perfect_probabilities_have_no_calibration_error() -> None:
+    labels = np.array([0, 0, 1, 1])
+    assert full_grid.expected_calibration_error(labels.astype(float), labels) == 0
+
+
+def test_threshold_with_the_best_f1() -> None:
+    probabilities = np.array([0.1, 0.4, 0.6, 0.9])
+    assert full_grid.best_f1_threshold(probabilities, np.array([0, 1, 0, 1])) == 0.4
+    # Weights can turn the choice: ten negatives stand behind the .6.
+    weights = np.array([1.0, 1.0, 10.0, 1.0])
+    assert full_grid.best_f1_threshold(probabilities, np.array([0, 1, 0, 1]), weights) == 0.9
+
+
+def test_metrics_need_both_kinds_of_pairs() -> None:
+    with pytest.raises(ValueError, match="pairs that were bought and pairs that were not"):
+        full_grid.metrics(np.array([0.5, 0.5]), np.array([0, 0]), 0.5)
+
+
+def test_performance_of_every_model_on_the_test_week() -> None:
+    connection = duckdb.connect()
+    connection.execute(
+        """
+        create table scores as
+        select case when i < 400 then 'validation' else 'test' end as week_role, 9 + i // 400 as prediction_week,
+            'c' || i as customer_id, case when i % 3 = 0 then 'repeat' else 'als' end as candidate_source,
+            i % 4 = 0 as was_bought, 1.0 as pair_weight,
+            case when i % 4 = 0 then 0.7 else 0.1 end as lightgbm_binary, i % 4 = 0 as good, i % 7 as bad
+        from range(800) as r(i)
+        """
+    )
+    query = """
+        select *, cast(good as integer) as lightgbm_lambdarank, cast(good as integer) as decayed_frequency,
+            bad as personal_frequency, bad as popularity, case when bad > 3 then bad end as als from scores
+    """
+    rows = {(r["model_name"], r["metric"]): r for r in full_grid.performance(connection, query).to_pylist()}
+    assert {model for model, _ in rows} == set(full_grid.MODELS)
+    assert rows["lightgbm_binary", "auc"]["metric_value"] == 1
+    assert rows["lightgbm_binary", "log_loss"]["metric_value"] == pytest.approx(
+        -(np.log(0.7) + 3 * np.log(0.9)) / 4, abs=1e-9
+    )
+    assert 0.4 < rows["popularity", "auc"]["metric_value"] < 0.6
+    assert rows["popularity", "f1_repeat"]["pairs"] < rows["popularity", "f1"]["pairs"] == 400
+    assert {r["prediction_week"] for r in rows.values()} == {10}
