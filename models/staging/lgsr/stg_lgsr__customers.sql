@@ -5,7 +5,9 @@ with
 
 customer_codes as (
 
-    select * from {{ source('lgsr', 'customer_codes') }}
+    select *
+    from {{ source('lgsr', 'codes') }}
+    where customer_id is not null
 
 ),
 

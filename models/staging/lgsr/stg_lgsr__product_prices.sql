@@ -8,15 +8,14 @@ source_files as (
 
     select * from {{ ref('stg_lgsr__source_files') }}
     {% if is_incremental() %}
-        where
-            load_id not in (select load_id from {{ this }})
+        where load_id not in (select load_id from {{ this }})
     {% endif %}
 
 ),
 
 lines as (
 
-    select * from {{ ref('stg_lgsr__transaction_lines') }}
+    select * from {{ source('lgsr', 'lines') }}
 
 ),
 
@@ -29,7 +28,7 @@ final as (
         median(lines.spend / lines.quantity) as median_price,
         min(lines.spend / lines.quantity) as lowest_price
     from lines
-    inner join source_files on lines.file_name = source_files.file_name
+    inner join source_files on lines.week = source_files.week
     where lines.spend > 0
     group by source_files.load_id, lines.week, lines.product_id
 

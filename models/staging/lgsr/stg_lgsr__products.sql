@@ -5,7 +5,9 @@ with
 
 product_codes as (
 
-    select * from {{ source('lgsr', 'product_codes') }}
+    select *
+    from {{ source('lgsr', 'codes') }}
+    where product_id is not null
 
 ),
 

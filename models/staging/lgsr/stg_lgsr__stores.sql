@@ -4,7 +4,9 @@ with
 
 store_codes as (
 
-    select * from {{ source('lgsr', 'store_codes') }}
+    select *
+    from {{ source('lgsr', 'codes') }}
+    where store_id is not null
 
 ),
 

@@ -1,19 +1,21 @@
 """The folder of transaction files, and what must be known of a file before its lines are read.
 
-Nothing here trusts a CSV reader: lines are counted as bytes, because a reader hides what it swallows.
+Lines are cut out of the bytes at line feeds and at nothing else: a CSV reader hides what it swallows.
 """
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from grocery_recommender.ingestion.errors import IngestionError
 
@@ -44,7 +46,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 TRANSACTION_FILE = re.compile(r"transactions_.*\.csv(\.gz)?", re.IGNORECASE)
 WEEK_FILE = re.compile(r"transactions_(\d{6})\.csv(\.gz)?", re.IGNORECASE)
-CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -101,22 +102,25 @@ class FileLayout:
 
 @dataclass(frozen=True)
 class FileContent:
-    """What the bytes of a file say before anything is parsed.
+    """A file that was read: its lines, not yet split into fields.
 
     Parameters
     ----------
+    content_hash : str
+        SHA-256 of the bytes of the file as it lies in the folder.
     layout : FileLayout
         Of its header.
-    lines : int
-        Lines of data, each ended by a line feed or by the end of the file.
-    is_plain : bool
-        True if every line is valid UTF-8 with the same line ending, free of NUL bytes and of moderate length, so that
-        the database can split the lines itself.
+    lines : pyarrow.Array of string
+        One value per line of data, without its line ending. Bytes that are not UTF-8 are written as ``\\xNN``.
+    faults : pyarrow.Array of string
+        What is wrong with the bytes of the line: ``nul_byte``, ``invalid_encoding``, ``stray_carriage_return``; null
+        for most lines.
     """
 
+    content_hash: str
     layout: FileLayout
-    lines: int
-    is_plain: bool
+    lines: pa.Array
+    faults: pa.Array
 
 
 def list_files(folder: Path) -> tuple[list[TransactionFile], list[str]]:
@@ -136,30 +140,34 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_lines(path: Path) -> BinaryIO:
-    """Open the file as bytes, unpacked if its name ends in ``.gz``."""
-    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
-
-
-def examine(path: Path) -> FileContent:
-    """Check the header and count the lines, in one pass over the bytes.
+def read_content(file: TransactionFile) -> FileContent:
+    """Read a file as lines. A line is what a line feed or the end of the file ends, whatever the line holds.
 
     Raises
     ------
     IngestionError
-        If the file is empty, truncated, not packed as its name says, or its header lacks a column.
+        If the file is empty, truncated, not packed as its name says, changes while it is read, or its header lacks a
+        column.
     """
     try:
-        with open_lines(path) as file:
-            header = file.readline(CHUNK_BYTES)
-            layout = read_layout(path.name, header)
-            return _count_lines(path.name, layout, header, file)
+        packed = file.path.read_bytes()
+        data = gzip.decompress(packed) if file.path.suffix.lower() == ".gz" else packed
+        is_still_the_same = TransactionFile.at(file.path) == file
     except EOFError:
-        raise IngestionError(f"{path.name} is a truncated gzip file: copy it again.") from None
+        raise IngestionError(f"{file.name} is a truncated gzip file: copy it again.") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise IngestionError(f"{path.name} is not a sound gzip file ({error}): copy it again, or drop .gz.") from None
+        raise IngestionError(f"{file.name} is not a sound gzip file ({error}): copy it again, or drop .gz.") from None
     except OSError as error:
-        raise IngestionError(f"{path.name} cannot be read ({error.strerror}): see that it exists and may be read.") from None
+        raise IngestionError(f"{file.name} cannot be read ({error.strerror}): see that it is there and may be read.") from None
+    if not is_still_the_same:
+        raise IngestionError(f"{file.name} changed while it was read: wait until it is complete, then run again.")
+
+    body_start = data.find(b"\n") + 1 or len(data)
+    layout = read_layout(file.name, data[:body_start])
+    if body_start == len(data):
+        raise IngestionError(f"{file.name} has no lines of data: it would read as nobody bought anything that week.")
+    lines, faults = _split_lines(data, body_start)
+    return FileContent(hashlib.sha256(packed).hexdigest(), layout, lines, faults)
 
 
 def read_layout(file_name: str, header: bytes) -> FileLayout:
@@ -193,52 +201,39 @@ def read_layout(file_name: str, header: bytes) -> FileLayout:
     return FileLayout(tuple(positions[0] for positions in found.values()), len(names))
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, str | None]]:
-    """Yield the lines of data one by one, exactly, each with the fault of its bytes.
-
-    Yields
-    ------
-    line : str
-        Without its line ending; bytes that are not UTF-8 are written as ``\\xNN``.
-    fault : {None, "nul_byte", "invalid_encoding", "stray_carriage_return"}
-    """
-    with open_lines(path) as file:
-        file.readline()
-        for line in file:
-            line = line.removesuffix(b"\n").removesuffix(b"\r")
-            try:
-                text, fault = line.decode("utf-8"), None
-            except UnicodeDecodeError:
-                text, fault = line.decode("utf-8", errors="backslashreplace"), "invalid_encoding"
-            if b"\0" in line:
-                fault = "nul_byte"
-            elif b"\r" in line:
-                fault = "stray_carriage_return"
-            yield text, fault
+def _split_lines(data: bytes, start: int) -> tuple[pa.Array, pa.Array]:
+    """Cut the bytes after the header at each line feed; one by one only if there is something odd about them."""
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8, offset=start) == ord("\n")) + (start + 1)
+    offsets = np.concatenate(([start], ends))
+    lines = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(data))
+    returns = data.count(b"\r", start)
+    has_one_line_ending = returns == 0 or returns == data.count(b"\r\n", start) == len(ends)
+    if has_one_line_ending and b"\0" not in data and _is_utf8(lines):
+        line_ending = "\r\n" if returns else "\n"
+        return pc.utf8_slice_codeunits(lines, 0, -len(line_ending)), pa.nulls(len(lines), pa.string())
+    texts, faults = zip(*(_decode_line(data[first:end]) for first, end in pairwise(offsets)), strict=True)
+    return pa.array(texts, pa.large_string()), pa.array(faults, pa.string())
 
 
-def _count_lines(file_name: str, layout: FileLayout, header: bytes, file: BinaryIO) -> FileContent:
-    """Read the rest of the file in chunks and count what decides how it can be read."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    feeds = returns = pairs = 0
-    is_plain = True
-    last = b"\n"
-    while chunk := file.read(CHUNK_BYTES):
-        chunk_feeds = chunk.count(b"\n")
-        feeds += chunk_feeds
-        returns += chunk.count(b"\r")
-        pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
-        last = chunk[-1:]
-        if b"\0" in chunk or (chunk_feeds == 0 and len(chunk) == CHUNK_BYTES):
-            is_plain = False
-        if is_plain and not (chunk.isascii() and not decoder.getstate()[0]):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                is_plain = False
-    lines = feeds + (last != b"\n")
-    if lines == 0:
-        raise IngestionError(f"{file_name} has no lines of data: it would read as nobody bought anything that week.")
-    has_one_line_ending = returns == pairs == (feeds if header.endswith(b"\r\n") else 0)
-    is_plain = is_plain and not decoder.getstate()[0] and has_one_line_ending
-    return FileContent(layout, lines, is_plain)
+def _is_utf8(lines: pa.Array) -> bool:
+    try:
+        lines.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _decode_line(line: bytes) -> tuple[str, str | None]:
+    """Return the line as text without its ending, and what is wrong with its bytes."""
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        text, fault = line.decode("utf-8"), None
+    except UnicodeDecodeError:
+        text, fault = line.decode("utf-8", errors="backslashreplace"), "invalid_encoding"
+    if "\0" in text:
+        fault = "nul_byte"
+    elif "\r" in text:
+        fault = "stray_carriage_return"
+    return text, fault

@@ -1,12 +1,11 @@
 """Bringing new and changed transaction files into the landing tables.
 
-The landing tables are what is remembered of files between runs: good lines, rejected lines, one row per file, and per
-file the codes seen of products, customers and stores (so that the dimensions need not read all lines again).
+The landing tables are what is remembered of files between runs: good lines, rejected lines, one row per file, and the
+codes seen with each product, customer and store in each week (so that the dimensions need not read all lines again).
 
-Every file takes the same way. The database reads it as *lines*, not as CSV: a line keeps its number and its text, and
-no quote or NUL byte can swallow the next one. The count of lines is compared with the count of bytes made outside the
-parser; a file that does not agree, or that `files.examine` found odd, is handed over line by line instead. Fields are
-then split, cast and judged in SQL. File names reach the database as bound values, never as SQL.
+Python cuts a file into *lines* (`files.read_content`); splitting them into fields, casting and judging is SQL. No CSV
+reader is involved: a line keeps its number and its text, and no quote or NUL byte can swallow the next one. File names
+never reach the database but as values.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ import datetime
 import hashlib
 import json
 import logging
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, islice
-from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from grocery_recommender.ingestion import files as transaction_files
@@ -34,49 +34,32 @@ logger = logging.getLogger(__name__)
 # Raise it whenever the meaning of a loaded line changes: every file is then loaded again.
 LOADER_VERSION = 1
 BATCH_BYTES = 128 << 20
-LINES_PER_CHUNK = 50_000
 POLICY_REASONS = ("quantity_not_positive", "excluded_department")
 
+# A week has one file, so that the week stands for the file.
 LANDING = """
 create schema if not exists landing;
 
 create table if not exists landing.lgsr_files (
     file_name varchar, week integer, content_hash varchar, bytes bigint, modified_ns bigint, rules_hash varchar,
-    lines bigint, loaded bigint, rejected bigint, damaged bigint, duplicates bigint, is_in_folder boolean,
-    loaded_at timestamp
+    lines bigint, duplicates bigint, is_in_folder boolean, loaded_at timestamp
 );
 create table if not exists landing.lgsr_lines (
-    file_name varchar, line_number bigint, basket_id varchar, customer_id varchar, product_id varchar,
-    store_id varchar, basket_size varchar, basket_price_sensitivity varchar, basket_type varchar,
-    basket_mission varchar, week integer, purchase_hour integer, quantity decimal(12, 3), spend decimal(12, 2),
-    purchased_on date
+    line_number bigint, basket_id varchar, customer_id varchar, product_id varchar, store_id varchar,
+    basket_size varchar, basket_price_sensitivity varchar, basket_type varchar, basket_mission varchar, week integer,
+    purchase_hour integer, quantity decimal(12, 3), spend decimal(12, 2), purchased_on date
 );
 create table if not exists landing.lgsr_rejected_lines (
-    file_name varchar, line_number bigint, raw_line varchar, reason varchar
+    week integer, line_number bigint, raw_line varchar, reason varchar
 );
-create table if not exists landing.lgsr_product_codes (
-    file_name varchar, week integer, product_id varchar, subcategory_id varchar, category_id varchar,
-    department_id varchar, division_id varchar, lines bigint
-);
-create table if not exists landing.lgsr_customer_codes (
-    file_name varchar, week integer, customer_id varchar, lifestage varchar, price_sensitivity varchar, lines bigint
-);
-create table if not exists landing.lgsr_store_codes (
-    file_name varchar, week integer, store_id varchar, store_format varchar, store_region varchar, lines bigint
+create table if not exists landing.lgsr_codes (
+    week integer, lines bigint,
+    product_id varchar, subcategory_id varchar, category_id varchar, department_id varchar, division_id varchar,
+    customer_id varchar, lifestage varchar, price_sensitivity varchar,
+    store_id varchar, store_format varchar, store_region varchar
 );
 """
-LANDING_TABLES = ("files", "lines", "rejected_lines", "product_codes", "customer_codes", "store_codes")
-
-# The delimiter is a byte that plain files do not have, so that a row is a line. A list that names one file is still
-# matched as a pattern: `_literal` takes the meaning out of its wildcards.
-READ_LINES = """
-insert into raw_lines
-select file_index, line, null
-from read_csv(
-    $paths, columns = {'line': 'VARCHAR'}, header = true, auto_detect = false,
-    delim = chr(0), quote = '', escape = '', comment = ''
-)
-"""
+LANDING_TABLES = ("files", "lines", "rejected_lines", "codes")
 
 # Equal lines have equal hashes: only lines that share one are compared by their text.
 FIND_REPEATS = """
@@ -85,9 +68,7 @@ with
 
 suspects as (
 
-    select
-        file_index,
-        hash(line) as line_hash
+    select hash(line) as line_hash
     from raw_lines
     group by file_index, line_hash
     having count(*) > 1
@@ -97,12 +78,11 @@ suspects as (
 ranked as (
 
     select
-        raw_lines.file_index,
-        raw_lines.rowid as row_id,
-        row_number() over (partition by raw_lines.file_index, raw_lines.line order by raw_lines.rowid) as occurrence
+        file_index,
+        row_id,
+        row_number() over (partition by file_index, line order by row_id) as occurrence
     from raw_lines
-    inner join suspects
-        on raw_lines.file_index = suspects.file_index and hash(raw_lines.line) = suspects.line_hash
+    where hash(line) in (select line_hash from suspects)
 
 )
 
@@ -113,26 +93,17 @@ from ranked
 where occurrence > 1
 """
 
-PARSE_LINES = r"""
-create or replace temp table parsed_lines as
+# What every line of the batch says; repeats left out.
+PARSED_LINES = r"""
 with
-
-file_starts as (
-
-    select
-        file_index,
-        min(rowid) as first_row_id
-    from raw_lines
-    group by file_index
-
-),
 
 -- A quoted field may hold commas and doubled quotes; the leading comma gives every field one to begin with.
 split as (
 
     select
         file_index,
-        rowid as row_id,
+        row_id,
+        line_number,
         line,
         case
             when fault is not null then fault
@@ -144,13 +115,12 @@ split as (
             when contains(line, '"')
                 then list_transform(
                     regexp_extract_all(',' || line, ',("(?:[^"]|"")*"|[^",]*)', 1),
-                    lambda field:
-                        if(starts_with(field, '"'), replace(field[2:-2], '""', '"'), field)
+                    lambda field: if(starts_with(field, '"'), replace(field[2:-2], '""', '"'), field)
                 )
             else string_split(line, ',')
         end as fields
     from raw_lines
-    where rowid not in (select row_id from repeated_lines)
+    where row_id not in (select row_id from repeated_lines)
 
 ),
 
@@ -159,6 +129,7 @@ named as (
     select
         file_index,
         row_id,
+        line_number,
         line,
         case
             when fault is not null then fault
@@ -166,7 +137,6 @@ named as (
             when len(fields) > $fields then 'too_many_fields'
         end as fault,
         try_cast(fields[$week] as integer) as week,
-        fields[$purchased_on] as purchased_on_text,
         nullif(fields[$weekday], '') as weekday_text,
         try_cast(weekday_text as integer) as weekday,
         nullif(fields[$purchase_hour], '') as purchase_hour_text,
@@ -189,104 +159,123 @@ named as (
         nullif(fields[$store_id], '') as store_id,
         nullif(fields[$store_format], '') as store_format,
         nullif(fields[$store_region], '') as store_region,
+        fields[$purchased_on] as purchased_on_text,
         case
             when length(purchased_on_text) = 8 then cast(try_strptime(purchased_on_text, '%Y%m%d') as date)
         end as purchased_on
     from split
+
+)
+"""
+
+# And whether it is good. What holds for a whole file comes as a list value, in the order of the batch.
+JUDGED_LINES = f"""
+{PARSED_LINES},
+
+with_context as (
+
+    select
+        *,
+        $file_weeks[file_index + 1] as file_week,
+        week = file_week or list_contains($known_weeks, week) as is_known_week,
+        -- A line of another week is rejected for that, so that only the days of the file's own week matter.
+        if(is_known_week, $starts_on[file_index + 1], null) as starts_on,
+        if(is_known_week, $ends_on[file_index + 1], null) as ends_on,
+        if(
+            list_contains(cast($excluded_departments as varchar[]), department_id), department_id, null
+        ) as excluded_department_id
+    from named
 
 ),
 
 judged as (
 
     select
-        named.* exclude (purchased_on_text, weekday_text, purchase_hour_text),
-        named.row_id - file_starts.first_row_id + 1 as line_number,
-        batch_files.file_name,
+        *,
         coalesce(
-            named.fault,
+            fault,
             case
                 when weekday_text is not null and coalesce(weekday not between 1 and 7, true) then 'invalid_weekday'
                 when purchase_hour_text is not null and coalesce(purchase_hour not between 0 and 23, true)
                     then 'invalid_hour'
-                when fiscal_weeks.week <> batch_files.week then 'week_of_another_file'
+                when is_known_week and week <> file_week then 'week_of_another_file'
             end,
             line_rejection_reason(
-                named.product_id, named.basket_id, named.quantity, named.spend, named.purchased_on,
-                fiscal_weeks.starts_on, fiscal_weeks.ends_on, excluded_department_ids.department_id
+                product_id, basket_id, quantity, spend, purchased_on, starts_on, ends_on, excluded_department_id
             )
         ) as reason
-    from named
-    inner join file_starts using (file_index)
-    inner join batch_files using (file_index)
-    left join fiscal_weeks on named.week = fiscal_weeks.week
-    left join excluded_department_ids on named.department_id = excluded_department_ids.department_id
+    from with_context
 
 )
-
-select
-    * exclude (line),
-    case when reason is not null then line end as raw_line
-from judged
 """
 
-LAND = [
-    """
-    insert into landing.lgsr_lines by name
-    select
-        file_name, line_number, basket_id, customer_id, product_id, store_id, basket_size, basket_price_sensitivity,
-        basket_type, basket_mission, week, purchase_hour, quantity, spend, purchased_on
-    from parsed_lines
-    where reason is null
-    """,
-    """
-    insert into landing.lgsr_rejected_lines by name
-    select file_name, line_number, raw_line, reason
-    from parsed_lines
-    where reason is not null
-    """,
-    """
-    insert into landing.lgsr_product_codes by name
-    select
-        file_name, week, product_id, subcategory_id, category_id, department_id, division_id, count(*) as lines
-    from parsed_lines
-    where reason is null
-    group by all
-    """,
-    """
-    insert into landing.lgsr_customer_codes by name
-    select file_name, week, customer_id, lifestage, price_sensitivity, count(*) as lines
-    from parsed_lines
-    where reason is null and customer_id is not null
-    group by all
-    """,
-    """
-    insert into landing.lgsr_store_codes by name
-    select file_name, week, store_id, store_format, store_region, count(*) as lines
-    from parsed_lines
-    where reason is null and store_id is not null
-    group by all
-    """,
-]
-
-COUNT_OUTCOMES = """
-with
-
-duplicates as (
-
-    select file_index, count(*) as duplicates from repeated_lines group by file_index
-
-)
-
+LAND_GOOD_LINES = f"""
+insert into landing.lgsr_lines
+{JUDGED_LINES}
 select
-    parsed_lines.file_index,
-    count_if(reason is null),
-    count_if(reason is not null),
-    count_if(reason is not null and reason not in $policy_reasons),
-    coalesce(any_value(duplicates.duplicates), 0)
-from parsed_lines
-left join duplicates using (file_index)
-group by parsed_lines.file_index
-order by parsed_lines.file_index
+    line_number, basket_id, customer_id, product_id, store_id, basket_size, basket_price_sensitivity, basket_type,
+    basket_mission, week, purchase_hour, quantity, spend, purchased_on
+from judged
+where reason is null
+"""
+
+FIND_REJECTED_LINES = f"""
+insert into batch_rejects
+{JUDGED_LINES}
+select file_index, row_id, file_week, line_number, line, reason
+from judged
+where reason is not null
+"""
+
+EMPTY_BATCH_REJECTS = """
+create or replace temp table batch_rejects (
+    file_index bigint, row_id bigint, week integer, line_number bigint, line varchar, reason varchar
+)
+"""
+
+LAND_REJECTED_LINES = """
+insert into landing.lgsr_rejected_lines
+select week, line_number, line, reason
+from batch_rejects
+"""
+
+LAND_FILE = """
+insert into landing.lgsr_files
+values (
+    $file_name, $week, $content_hash, $bytes, $modified_ns, $rules_hash, $lines, $duplicates, true, $loaded_at
+)
+"""
+
+# Damaged lines and duplicates of each file.
+COUNT_OUTCOMES = """
+select
+    file_index,
+    (
+        select count(*)
+        from batch_rejects as rejects
+        where rejects.file_index = batch.file_index and rejects.reason not in $policy_reasons
+    ),
+    (select count(*) from repeated_lines as repeats where repeats.file_index = batch.file_index)
+from range($files) as batch (file_index)
+order by file_index
+"""
+
+# The codes that good lines show for each product, each customer and each store, in one pass over the lines.
+LAND_CODES = f"""
+insert into landing.lgsr_codes
+{PARSED_LINES}
+select
+    $file_weeks[file_index + 1], count(*), product_id, subcategory_id, category_id, department_id, division_id, customer_id,
+    lifestage, price_sensitivity, store_id, store_format, store_region
+from named
+where row_id not in (select row_id from batch_rejects)
+group by
+    grouping sets (
+        (file_index, product_id, subcategory_id, category_id, department_id, division_id),
+        (file_index, customer_id, lifestage, price_sensitivity),
+        (file_index, store_id, store_format, store_region)
+    )
+having coalesce(product_id, customer_id, store_id) is not null
 """
 
 EXPLAIN_DAMAGE = """
@@ -294,9 +283,9 @@ select
     reason,
     count(*) as lines,
     min(line_number) as first_line,
-    arg_min(raw_line, line_number) as example
-from parsed_lines
-where file_index = $file_index and reason is not null and reason not in $policy_reasons
+    arg_min(line, line_number) as example
+from batch_rejects
+where file_index = $file_index and reason not in $policy_reasons
 group by reason
 order by lines desc, reason
 """
@@ -330,6 +319,10 @@ class LedgerEntry:
     rules_hash: str
     loaded_at: datetime.datetime
 
+    def is_untouched(self, file: TransactionFile) -> bool:
+        """Whether size and time of writing are as they were."""
+        return (self.bytes, self.modified_ns) == (file.bytes, file.modified_ns)
+
 
 @dataclass(frozen=True)
 class PendingFile:
@@ -337,9 +330,7 @@ class PendingFile:
 
     file: TransactionFile
     week: Week
-    content_hash: str
     rules_hash: str
-    content: FileContent
     loaded_at: datetime.datetime
 
 
@@ -375,14 +366,14 @@ def load_files(
     Raises
     ------
     IngestionError
-        Before anything is replaced, with all files that cannot be loaded, and why.
+        If files cannot be loaded; it names them, and says why. The caller's transaction must then be rolled back.
     RuntimeError
         If the connection is not inside a transaction, or lacks the macro.
     """
     if _transaction_id(connection) != _transaction_id(connection):
         raise RuntimeError("load_files needs a transaction around it: begin one, and commit it afterwards.")
-    excluded = sorted(set(excluded_departments))
     folder = existing_folder(config.lgsr_path)
+    excluded = sorted(set(excluded_departments))
     connection.execute(LANDING)
     ledger = _read_ledger(connection)
     files, others = transaction_files.list_files(folder)
@@ -390,18 +381,19 @@ def load_files(
         logger.warning("%s is not loaded: transaction files are named transactions_YYYYWW.csv or .csv.gz.", name)
     if not files and not ledger:
         raise IngestionError(f"{folder} holds no transaction files: put transactions_YYYYWW.csv there.")
+    _check_twins(files, ledger)
+    _check_weeks(files, ledger, weeks)
+    _check_calendar(files, ledger, weeks)
 
     rules = _rejection_rules(connection)
     rules_hashes = {week.number: _rules_hash(week, excluded, rules) for week in weeks}
-    hashes = _content_hashes(files, ledger)
-    _check_names(files, hashes, ledger, weeks)
-    pending = _examine_pending(files, hashes, ledger, weeks, rules_hashes)
-    _forget(connection, replaced={file.file.name for file in pending} | _superseded(files, ledger))
-    _set_up(connection, weeks, excluded)
-    for batch in _batches(pending):
-        _load_batch(connection, batch, config.max_rejected_share)
+    pending = _find_pending(files, ledger, weeks, rules_hashes)
+    _forget(connection, {file.week.number for file in pending})
+    for batch in _read_batches(pending):
+        _load_batch(connection, batch, config.max_rejected_share, [week.number for week in weeks], excluded)
+    for table in ("repeated_lines", "batch_rejects"):
+        connection.execute(f"drop table if exists temp.{table}")
     _note_folder(connection, files)
-    _clean_up(connection)
     return connection.sql(
         "select *, md5(concat_ws('/', file_name, content_hash, rules_hash)) as load_id from landing.lgsr_files"
     )
@@ -434,279 +426,253 @@ def _rules_hash(week: Week, excluded_departments: list[str], rules: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _content_hashes(files: list[TransactionFile], ledger: dict[str, LedgerEntry]) -> dict[str, str]:
-    """SHA-256 of each file by name; remembered where size and time of writing are as they were."""
-    hashes = {}
+def _content_hash(file: TransactionFile, ledger: dict[str, LedgerEntry]) -> str:
+    """SHA-256 of a file; remembered where the file is untouched."""
+    entry = ledger.get(file.name)
+    if entry and entry.is_untouched(file):
+        return entry.content_hash
+    try:
+        return transaction_files.content_hash(file.path)
+    except OSError as error:
+        raise IngestionError(f"{file.name} cannot be read ({error.strerror}): see that it may be read.") from None
+
+
+def _check_twins(files: list[TransactionFile], ledger: dict[str, LedgerEntry]) -> None:
+    """Check that no content lies there under two names. Only files of equal size can have it."""
+    sizes = Counter(file.bytes for file in files)
+    names_by_hash = defaultdict(list)
     for file in files:
-        entry = ledger.get(file.name)
-        is_untouched = entry and (entry.bytes, entry.modified_ns) == (file.bytes, file.modified_ns)
-        try:
-            hashes[file.name] = entry.content_hash if is_untouched else transaction_files.content_hash(file.path)
-        except OSError as error:
-            raise IngestionError(f"{file.name} cannot be read ({error.strerror}): see that it may be read.") from None
-    return hashes
-
-
-def _check_names(
-    files: list[TransactionFile], hashes: dict[str, str], ledger: dict[str, LedgerEntry], weeks: list[Week]
-) -> None:
-    """Check that each week has one file, each file one week, and that no week is left out."""
-    problems = []
-    for _, twins in groupby(sorted(files, key=lambda file: hashes[file.name]), key=lambda file: hashes[file.name]):
-        names = [file.name for file in twins]
-        if len(names) > 1:
-            problems.append(f"{' and '.join(names)} have the same content: keep one of them.")
+        if sizes[file.bytes] > 1:
+            names_by_hash[_content_hash(file, ledger)].append(file.name)
+    problems = [
+        f"{' and '.join(names)} have the same content: keep one of them."
+        for names in names_by_hash.values()
+        if len(names) > 1
+    ]
     if problems:
         raise IngestionError.of(problems)
 
-    known_weeks = {week.number: position for position, week in enumerate(weeks)}
+
+def _check_weeks(files: list[TransactionFile], ledger: dict[str, LedgerEntry], weeks: list[Week]) -> None:
+    """Check that every file has its own week of the calendar."""
+    problems = []
+    known_weeks = {week.number for week in weeks}
+    names_by_week = defaultdict(list)
     for file in files:
+        names_by_week[file.week_number].append(file.name)
         if file.week_number is None:
             problems.append(f"{file.name} does not say its week: name it transactions_YYYYWW.csv or .csv.gz.")
         elif file.week_number not in known_weeks:
             problems.append(
-                f"{file.name}: week {file.week_number} is not in {CALENDAR_FILE}. If the name is right, add the row of "
-                f"the week; {CALENDAR_FILE} ends with {weeks[-1].as_row()}."
+                f"{file.name}: week {file.week_number} is not in {CALENDAR_FILE}, which ends with the row "
+                f"{weeks[-1].as_row()}. If the name is right, add the row of the week."
             )
-    by_week = sorted(files, key=lambda file: file.week_number or 0)
-    for week_number, rivals in groupby(by_week, key=lambda file: file.week_number):
-        names = [file.name for file in rivals]
-        if week_number is not None and len(names) > 1:
-            problems.append(f"{' and '.join(names)} are both of week {week_number}: keep one of them.")
-    lost = sorted({entry.week for entry in ledger.values()} - known_weeks.keys())
-    if lost:
-        problems.append(f"{CALENDAR_FILE} no longer has the weeks {lost}, which are loaded: put their rows back.")
+    problems += [
+        f"{' and '.join(names)} are both of week {week}: keep one of them."
+        for week, names in names_by_week.items()
+        if week is not None and len(names) > 1
+    ]
+    problems += [
+        f"{CALENDAR_FILE} no longer has week {entry.week}, of which {entry.file_name} is loaded: put its row back."
+        for entry in ledger.values()
+        if entry.week not in known_weeks
+    ]
     if problems:
         raise IngestionError.of(problems)
 
+
+def _check_calendar(files: list[TransactionFile], ledger: dict[str, LedgerEntry], weeks: list[Week]) -> None:
+    """Check that no week is left out between the first and the last, and that the calendar knows the next one."""
     present = {file.week_number for file in files} | {entry.week for entry in ledger.values()}
-    first, last = (position for position in _ends(sorted(known_weeks[number] for number in present)))
-    missing = [week.number for week in weeks[first:last] if week.number not in present]
+    positions = [position for position, week in enumerate(weeks) if week.number in present]
+    missing = [week.number for week in weeks[positions[0] : positions[-1]] if week.number not in present]
     if missing:
-        names = ", ".join(f"transactions_{number}.csv" for number in missing)
         raise IngestionError.of(
-            [f"{names} missing: weeks before and after are there, and a gap would read as nobody bought anything."]
+            f"transactions_{week}.csv is missing while files before and after it are there: a gap would read as "
+            "nobody bought anything. Put it there."
+            for week in missing
         )
-    if last == len(weeks) - 1:
+    last = weeks[positions[-1]]
+    if last == weeks[-1]:
         raise IngestionError.of(
             [
-                f"{CALENDAR_FILE} ends with week {weeks[last].number}, the last that has transactions, so that the week to "
-                f"recommend for is unknown. Add the row {weeks[last].following().as_row()} to {CALENDAR_FILE}."
+                f"{CALENDAR_FILE} ends with week {last.number}, the last one that has transactions, so that the week "
+                f"to recommend for is unknown. Add the row {last.following().as_row()} to {CALENDAR_FILE}."
             ]
         )
 
 
-def _ends(values: list[int]) -> tuple[int, int]:
-    return values[0], values[-1]
-
-
-def _examine_pending(
+def _find_pending(
     files: list[TransactionFile],
-    hashes: dict[str, str],
     ledger: dict[str, LedgerEntry],
     weeks: list[Week],
     rules_hashes: dict[int, str],
 ) -> list[PendingFile]:
-    """Read the bytes of each file that has to be loaded, in the order of weeks; report all that cannot be."""
+    """Which files have to be loaded, in the order of their weeks."""
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
     calendar = {week.number: week for week in weeks}
-    pending, problems = [], []
+    pending = []
     for file in sorted(files, key=lambda file: file.week_number):
         entry = ledger.get(file.name)
-        content_hash, rules_hash = hashes[file.name], rules_hashes[file.week_number]
-        is_same_content = entry is not None and entry.content_hash == content_hash
-        if is_same_content and entry.rules_hash == rules_hash:
-            continue
-        try:
-            content = transaction_files.examine(file.path)
-        except IngestionError as error:
-            problems.append(str(error))
-            continue
-        loaded_at = entry.loaded_at if is_same_content else now
-        pending.append(
-            PendingFile(file, calendar[file.week_number], content_hash, rules_hash, content, loaded_at)
-        )
-    if problems:
-        raise IngestionError.of(problems)
+        rules_hash = rules_hashes[file.week_number]
+        is_known = entry is not None and entry.content_hash == _content_hash(file, ledger)
+        if not (is_known and entry.rules_hash == rules_hash):
+            loaded_at = entry.loaded_at if is_known else now
+            pending.append(PendingFile(file, calendar[file.week_number], rules_hash, loaded_at))
     return pending
 
 
-def _superseded(files: list[TransactionFile], ledger: dict[str, LedgerEntry]) -> set[str]:
-    """Loaded files that have gone while their week came back under another name (packed, for example)."""
-    present = {file.name for file in files}
-    weeks = {file.week_number for file in files}
-    return {name for name, entry in ledger.items() if name not in present and entry.week in weeks}
+def _forget(connection: duckdb.DuckDBPyConnection, week_numbers: set[int]) -> None:
+    """Take out all that was loaded of some weeks, whatever the name of the file was."""
+    for table in LANDING_TABLES if week_numbers else ():
+        connection.execute(f"delete from landing.lgsr_{table} where week in $weeks", {"weeks": sorted(week_numbers)})
 
 
-def _forget(connection: duckdb.DuckDBPyConnection, replaced: set[str]) -> None:
-    """Take out all that was loaded from the files."""
-    if replaced:
-        for table in LANDING_TABLES:
-            connection.execute(
-                f"delete from landing.lgsr_{table} where file_name in (select unnest($names))",
-                {"names": sorted(replaced)},
-            )
-
-
-def _set_up(connection: duckdb.DuckDBPyConnection, weeks: list[Week], excluded_departments: list[str]) -> None:
-    """Hand the calendar and the excluded departments to the database."""
-    calendar = pa.table(
-        {
-            "week": pa.array([week.number for week in weeks], pa.int32()),
-            "starts_on": [week.starts_on for week in weeks],
-            "ends_on": [week.ends_on for week in weeks],
-        }
-    )
-    excluded = pa.table({"department_id": pa.array(excluded_departments, pa.string())})
-    _create_from_arrow(connection, "fiscal_weeks", calendar)
-    _create_from_arrow(connection, "excluded_department_ids", excluded)
-
-
-def _create_from_arrow(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    connection.register("arrow_rows", table)
-    connection.execute(f"create or replace temp table {name} as select * from arrow_rows")
-    connection.unregister("arrow_rows")
-
-
-def _batches(pending: list[PendingFile]) -> Iterator[list[PendingFile]]:
-    """Group files that can be read together: alike, and together of moderate size. Odd files come one by one."""
-    batch: list[PendingFile] = []
-    for file in pending:
-        is_alike = batch and file.content.is_plain and batch[0].content.is_plain
-        is_alike = is_alike and file.content.layout == batch[0].content.layout
-        if batch and not (is_alike and sum(other.file.bytes for other in batch) + file.file.bytes <= BATCH_BYTES):
-            yield batch
-            batch = []
-        batch.append(file)
-    if batch:
-        yield batch
-
-
-def _load_batch(
-    connection: duckdb.DuckDBPyConnection, batch: list[PendingFile], max_rejected_share: float
-) -> None:
-    """Read, judge and land some files.
+def _read_batches(pending: list[PendingFile]) -> Iterator[list[tuple[PendingFile, FileContent]]]:
+    """Read the files, and hand them on in batches of one layout and moderate size.
 
     Raises
     ------
     IngestionError
-        If too large a share of a file is damaged, or a file changed while it was read.
+        With every file that cannot be read, after the last file.
     """
-    _read_batch(connection, batch)
-    batch_files = pa.table(
-        {
-            "file_index": pa.array(range(len(batch)), pa.int64()),
-            "file_name": [file.file.name for file in batch],
-            "week": pa.array([file.week.number for file in batch], pa.int32()),
-        }
-    )
-    _create_from_arrow(connection, "batch_files", batch_files)
-    connection.execute(FIND_REPEATS)
-    layout = batch[0].content.layout
-    columns = dict(zip(transaction_files.COLUMNS, layout.positions, strict=True))
-    connection.execute(PARSE_LINES, {"fields": layout.fields, **columns})
-
-    outcomes = connection.execute(COUNT_OUTCOMES, {"policy_reasons": list(POLICY_REASONS)}).fetchall()
+    batch: list[tuple[PendingFile, FileContent]] = []
+    batch_bytes = 0
     problems = []
-    for file, (file_index, _, _, damaged, _) in zip(batch, outcomes, strict=True):
-        if damaged > max_rejected_share * file.content.lines:
-            problems.append(_describe_damage(connection, file, file_index, damaged, max_rejected_share))
-        if TransactionFile.at(file.file.path) != file.file:
-            problems.append(f"{file.file.name} changed while it was read: wait until it is complete, then run again.")
+    for file, reading in _read_ahead(pending):
+        try:
+            content = reading.result()
+        except IngestionError as error:
+            problems.append(str(error))
+        if problems:
+            continue
+        if batch and (content.layout != batch[0][1].layout or batch_bytes + content.lines.nbytes > BATCH_BYTES):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append((file, content))
+        batch_bytes += content.lines.nbytes
+    if problems:
+        raise IngestionError.of(problems)
+    if batch:
+        yield batch
+
+
+def _read_ahead(pending: list[PendingFile]) -> Iterator[tuple[PendingFile, Future[FileContent]]]:
+    """Read files in their order, the next ones while the database is busy with those before."""
+    ahead: deque[tuple[PendingFile, Future[FileContent]]] = deque()
+    with ThreadPoolExecutor(max_workers=2) as readers:
+        for file in pending:
+            while ahead and sum(other.file.bytes for other, _ in ahead) + file.file.bytes > BATCH_BYTES:
+                yield ahead.popleft()
+            ahead.append((file, readers.submit(transaction_files.read_content, file.file)))
+        while ahead:
+            yield ahead.popleft()
+
+
+def _load_batch(
+    connection: duckdb.DuckDBPyConnection,
+    batch: list[tuple[PendingFile, FileContent]],
+    max_rejected_share: float,
+    known_weeks: list[int],
+    excluded_departments: list[str],
+) -> None:
+    """Judge and land the lines of some files.
+
+    Raises
+    ------
+    IngestionError
+        If too large a share of a file is damaged.
+    """
+    files = [file for file, _ in batch]
+    contents = [content for _, content in batch]
+    layout = contents[0].layout
+    positions = dict(zip(transaction_files.COLUMNS, layout.positions, strict=True))
+    parsing = {"fields": layout.fields, **positions, "file_weeks": [file.week.number for file in files]}
+    judging = {
+        **parsing,
+        "starts_on": [file.week.starts_on for file in files],
+        "ends_on": [file.week.ends_on for file in files],
+        "known_weeks": known_weeks,
+        "excluded_departments": excluded_departments,
+    }
+    policy = {"policy_reasons": list(POLICY_REASONS)}
+
+    raw_lines = _as_table(contents)
+    connection.register("raw_lines", raw_lines)
+    connection.execute(FIND_REPEATS)
+    connection.execute(EMPTY_BATCH_REJECTS)
+    loaded = connection.execute(LAND_GOOD_LINES, judging).fetchall()[0][0]
+    repeats = connection.execute("select count(*) from repeated_lines").fetchall()[0][0]
+    # Most files are sound: the lines are judged a second time only if some of them were not good.
+    if loaded + repeats < len(raw_lines):
+        connection.execute(FIND_REJECTED_LINES, judging)
+    connection.execute(LAND_CODES, parsing)
+    connection.unregister("raw_lines")
+
+    outcomes = connection.execute(COUNT_OUTCOMES, {"files": len(batch), **policy}).fetchall()
+    problems = []
+    for file_index, damaged, _ in outcomes:
+        lines = len(contents[file_index].lines)
+        if damaged > max_rejected_share * lines:
+            reasons = connection.execute(EXPLAIN_DAMAGE, {"file_index": file_index, **policy}).fetchall()
+            problems.append(_describe_damage(files[file_index], lines, damaged, max_rejected_share, reasons))
     if problems:
         raise IngestionError.of(problems)
 
-    for statement in LAND:
-        connection.execute(statement)
-    for file, (_, loaded, rejected, damaged, duplicates) in zip(batch, outcomes, strict=True):
+    connection.execute(LAND_REJECTED_LINES)
+    for file_index, _, duplicates in outcomes:
+        file, content = batch[file_index]
         connection.execute(
-            "insert into landing.lgsr_files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, ?)",
-            [
-                file.file.name,
-                file.week.number,
-                file.content_hash,
-                file.file.bytes,
-                file.file.modified_ns,
-                file.rules_hash,
-                file.content.lines,
-                loaded,
-                rejected,
-                damaged,
-                duplicates,
-                file.loaded_at,
-            ],
+            LAND_FILE,
+            {
+                "file_name": file.file.name,
+                "week": file.week.number,
+                "content_hash": content.content_hash,
+                "bytes": file.file.bytes,
+                "modified_ns": file.file.modified_ns,
+                "rules_hash": file.rules_hash,
+                "lines": len(content.lines),
+                "duplicates": duplicates,
+                "loaded_at": file.loaded_at,
+            },
         )
 
 
-def _read_batch(connection: duckdb.DuckDBPyConnection, batch: list[PendingFile]) -> None:
-    """Fill the temporary table raw_lines, a file's lines one after the other and in their order."""
-    counts = [(index, file.content.lines) for index, file in enumerate(batch)]
-    if all(file.content.is_plain for file in batch):
-        _start_raw_lines(connection)
-        ordered = connection.execute("select current_setting('preserve_insertion_order')").fetchall()[0][0]
-        connection.execute("set preserve_insertion_order = true")
-        connection.execute(READ_LINES, {"paths": [_literal(file.file.path) for file in batch]})
-        connection.execute(f"set preserve_insertion_order = {'true' if ordered else 'false'}")
-        if _raw_line_counts(connection) == counts:
-            return
-    # A reader that counts other lines than there are (it skips empty ones) is not to be believed.
-    _start_raw_lines(connection)
-    for index, file in enumerate(batch):
-        lines_and_faults = transaction_files.read_lines(file.file.path)
-        while chunk := list(islice(lines_and_faults, LINES_PER_CHUNK)):
-            lines, faults = zip(*chunk, strict=True)
-            connection.register(
-                "arrow_rows", pa.table({"line": pa.array(lines, pa.string()), "fault": pa.array(faults, pa.string())})
-            )
-            connection.execute("insert into raw_lines select $index, line, fault from arrow_rows", {"index": index})
-            connection.unregister("arrow_rows")
-    if _raw_line_counts(connection) != counts:
-        names = ", ".join(file.file.name for file in batch)
-        raise IngestionError.of([f"{names} changed while being read: wait until complete, then run again."])
-
-
-def _start_raw_lines(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("create or replace temp table raw_lines (file_index bigint, line varchar, fault varchar)")
-
-
-def _raw_line_counts(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
-    """Lines of each file, provided that they stand together; otherwise nothing that could be right."""
-    return connection.execute(
-        """
-        select file_index, if(max(rowid) - min(rowid) + 1 = count(*), count(*), -1)
-        from raw_lines
-        group by file_index
-        order by file_index
-        """
-    ).fetchall()
-
-
-def _literal(path: Path) -> str:
-    """Write a path so that the database's pattern matching finds that path only."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in str(path))
+def _as_table(contents: list[FileContent]) -> pa.Table:
+    """Lines of a batch with their file and their number, as the SQL above knows them."""
+    tables, first_row_id = [], 0
+    for file_index, content in enumerate(contents):
+        numbers = np.arange(len(content.lines))
+        columns = {
+            "file_index": np.full(len(numbers), file_index),
+            "row_id": numbers + first_row_id,
+            "line_number": numbers + 1,
+            "line": content.lines,
+            "fault": content.faults,
+        }
+        tables.append(pa.table(columns))
+        first_row_id += len(numbers)
+    return pa.concat_tables(tables)
 
 
 def _describe_damage(
-    connection: duckdb.DuckDBPyConnection,
     file: PendingFile,
-    file_index: int,
+    lines: int,
     damaged: int,
     max_rejected_share: float,
+    reasons: list[tuple[str, int, int, str]],
 ) -> str:
     """Say how much of a file is damaged, in which ways, and where to look."""
-    reasons = connection.execute(
-        EXPLAIN_DAMAGE, {"file_index": file_index, "policy_reasons": list(POLICY_REASONS)}
-    ).fetchall()
     details = "; ".join(
-        f"{lines} {reason}, first in line {first_line}: {example[:200]!r}"
-        for reason, lines, first_line, example in reasons
+        f"{count} {reason}, first in line {first_line}: {example[:200]!r}"
+        for reason, count, first_line, example in reasons
     )
     advice = "Mend the file, or raise the var max_rejected_share."
     if reasons[0][0] == "week_of_another_file":
         advice = "Name the file after its week."
     return (
-        f"{file.file.name}: {damaged} of {file.content.lines} lines are damaged, more than the share of "
-        f"{max_rejected_share:g} that is let pass ({details}). {advice}"
+        f"{file.file.name}: {damaged} of {lines} lines are damaged, more than the share of {max_rejected_share:g} "
+        f"that is let pass ({details}). {advice}"
     )
 
 
@@ -718,7 +684,7 @@ def _note_folder(connection: duckdb.DuckDBPyConnection, files: list[TransactionF
             "modified_ns": pa.array([file.modified_ns for file in files], pa.int64()),
         }
     )
-    _create_from_arrow(connection, "folder_listing", listing)
+    connection.register("folder_listing", listing)
     connection.execute(
         """
         update landing.lgsr_files
@@ -735,17 +701,4 @@ def _note_folder(connection: duckdb.DuckDBPyConnection, files: list[TransactionF
         where is_in_folder <> (file_name in (select file_name from folder_listing))
         """
     )
-
-
-def _clean_up(connection: duckdb.DuckDBPyConnection) -> None:
-    """Free the memory of the temporary tables."""
-    for table in (
-        "raw_lines",
-        "repeated_lines",
-        "parsed_lines",
-        "batch_files",
-        "fiscal_weeks",
-        "excluded_department_ids",
-        "folder_listing",
-    ):
-        connection.execute(f"drop table if exists {table}")
+    connection.unregister("folder_listing")
