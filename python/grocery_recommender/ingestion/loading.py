@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 # Raise it whenever the meaning of a loaded line changes: every file is then loaded again.
 LOADER_VERSION = 1
 BATCH_BYTES = 128 << 20
+LINES_PER_CHUNK = 32_768
 POLICY_REASONS = ("quantity_not_positive", "excluded_department")
 
 # A week has one file, so that the week stands for the file.
@@ -334,6 +335,30 @@ class PendingFile:
     loaded_at: datetime.datetime
 
 
+RAW_LINES_TYPES = {
+    "file_index": pa.int64(),
+    "row_id": pa.int64(),
+    "line_number": pa.int64(),
+    "line": pa.large_string(),
+    "fault": pa.string(),
+}
+
+
+class RawLines:
+    """The lines of the batch at hand, as a relation that stays registered while its rows change.
+
+    A relation that is unregistered lives on to the end of the transaction, and so would the lines of every batch.
+    """
+
+    def __init__(self) -> None:
+        self.table = pa.table({name: pa.array([], kind) for name, kind in RAW_LINES_TYPES.items()})
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the rows to the database, in pieces that its threads can share."""
+        reader = self.table.to_reader(max_chunksize=LINES_PER_CHUNK)
+        return reader.__arrow_c_stream__(requested_schema)
+
+
 def load_files(
     connection: duckdb.DuckDBPyConnection,
     config: LoadConfig,
@@ -381,16 +406,20 @@ def load_files(
         logger.warning("%s is not loaded: transaction files are named transactions_YYYYWW.csv or .csv.gz.", name)
     if not files and not ledger:
         raise IngestionError(f"{folder} holds no transaction files: put transactions_YYYYWW.csv there.")
-    _check_twins(files, ledger)
+    hashes = _content_hashes(files, ledger)
+    _check_twins(hashes)
     _check_weeks(files, ledger, weeks)
     _check_calendar(files, ledger, weeks)
 
     rules = _rejection_rules(connection)
     rules_hashes = {week.number: _rules_hash(week, excluded, rules) for week in weeks}
-    pending = _find_pending(files, ledger, weeks, rules_hashes)
+    pending = _find_pending(files, hashes, ledger, weeks, rules_hashes)
     _forget(connection, {file.week.number for file in pending})
+    raw_lines = RawLines()
+    connection.register("raw_lines", raw_lines)
     for batch in _read_batches(pending):
-        _load_batch(connection, batch, config.max_rejected_share, [week.number for week in weeks], excluded)
+        _load_batch(connection, raw_lines, batch, config.max_rejected_share, [week.number for week in weeks], excluded)
+    connection.unregister("raw_lines")
     for table in ("repeated_lines", "batch_rejects"):
         connection.execute(f"drop table if exists temp.{table}")
     _note_folder(connection, files)
@@ -426,24 +455,27 @@ def _rules_hash(week: Week, excluded_departments: list[str], rules: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _content_hash(file: TransactionFile, ledger: dict[str, LedgerEntry]) -> str:
-    """SHA-256 of a file; remembered where the file is untouched."""
-    entry = ledger.get(file.name)
-    if entry and entry.is_untouched(file):
-        return entry.content_hash
-    try:
-        return transaction_files.content_hash(file.path)
-    except OSError as error:
-        raise IngestionError(f"{file.name} cannot be read ({error.strerror}): see that it may be read.") from None
-
-
-def _check_twins(files: list[TransactionFile], ledger: dict[str, LedgerEntry]) -> None:
-    """Check that no content lies there under two names. Only files of equal size can have it."""
+def _content_hashes(files: list[TransactionFile], ledger: dict[str, LedgerEntry]) -> dict[str, str]:
+    """SHA-256 by name: of loaded files, worked out only if touched, and of files that have the size of another."""
     sizes = Counter(file.bytes for file in files)
-    names_by_hash = defaultdict(list)
+    hashes = {}
     for file in files:
-        if sizes[file.bytes] > 1:
-            names_by_hash[_content_hash(file, ledger)].append(file.name)
+        entry = ledger.get(file.name)
+        if entry and entry.is_untouched(file):
+            hashes[file.name] = entry.content_hash
+        elif entry or sizes[file.bytes] > 1:
+            try:
+                hashes[file.name] = transaction_files.content_hash(file.path)
+            except OSError as error:
+                raise IngestionError(f"{file.name} cannot be read ({error.strerror}): see that it may be.") from None
+    return hashes
+
+
+def _check_twins(hashes: dict[str, str]) -> None:
+    """Check that no content lies there under two names."""
+    names_by_hash = defaultdict(list)
+    for name, content_hash in hashes.items():
+        names_by_hash[content_hash].append(name)
     problems = [
         f"{' and '.join(names)} have the same content: keep one of them."
         for names in names_by_hash.values()
@@ -504,6 +536,7 @@ def _check_calendar(files: list[TransactionFile], ledger: dict[str, LedgerEntry]
 
 def _find_pending(
     files: list[TransactionFile],
+    hashes: dict[str, str],
     ledger: dict[str, LedgerEntry],
     weeks: list[Week],
     rules_hashes: dict[int, str],
@@ -515,7 +548,7 @@ def _find_pending(
     for file in sorted(files, key=lambda file: file.week_number):
         entry = ledger.get(file.name)
         rules_hash = rules_hashes[file.week_number]
-        is_known = entry is not None and entry.content_hash == _content_hash(file, ledger)
+        is_known = entry is not None and entry.content_hash == hashes[file.name]
         if not (is_known and entry.rules_hash == rules_hash):
             loaded_at = entry.loaded_at if is_known else now
             pending.append(PendingFile(file, calendar[file.week_number], rules_hash, loaded_at))
@@ -571,6 +604,7 @@ def _read_ahead(pending: list[PendingFile]) -> Iterator[tuple[PendingFile, Futur
 
 def _load_batch(
     connection: duckdb.DuckDBPyConnection,
+    raw_lines: RawLines,
     batch: list[tuple[PendingFile, FileContent]],
     max_rejected_share: float,
     known_weeks: list[int],
@@ -597,17 +631,15 @@ def _load_batch(
     }
     policy = {"policy_reasons": list(POLICY_REASONS)}
 
-    raw_lines = _as_table(contents)
-    connection.register("raw_lines", raw_lines)
+    raw_lines.table = _as_table(contents)
     connection.execute(FIND_REPEATS)
     connection.execute(EMPTY_BATCH_REJECTS)
     loaded = connection.execute(LAND_GOOD_LINES, judging).fetchall()[0][0]
     repeats = connection.execute("select count(*) from repeated_lines").fetchall()[0][0]
     # Most files are sound: the lines are judged a second time only if some of them were not good.
-    if loaded + repeats < len(raw_lines):
+    if loaded + repeats < len(raw_lines.table):
         connection.execute(FIND_REJECTED_LINES, judging)
     connection.execute(LAND_CODES, parsing)
-    connection.unregister("raw_lines")
 
     outcomes = connection.execute(COUNT_OUTCOMES, {"files": len(batch), **policy}).fetchall()
     problems = []
