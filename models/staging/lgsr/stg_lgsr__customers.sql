@@ -1,17 +1,42 @@
--- depends_on: {{ ref('stg_lgsr__source_files') }}
 -- Versions are found as in stg_lgsr__products. XX is the retailer's word for "cannot be classed" and stays a code;
 -- null means that the retailer says nothing.
 with
 
-customer_codes as (
+codes as (
 
-    select *
-    from {{ source('lgsr', 'codes') }}
-    where customer_id is not null
+    select * from {{ source('lgsr', 'codes') }}
 
 ),
 
-weekly as (
+source_files as (
+
+    select * from {{ ref('stg_lgsr__source_files') }}
+
+),
+
+customer_codes as (
+
+    select codes.*
+    from codes
+    inner join source_files on codes.week = source_files.week
+    where codes.customer_id is not null
+
+),
+
+segments as (
+
+    select
+        customer_id,
+        lifestage,
+        price_sensitivity,
+        min(week) as first_week,
+        count(*) over (partition by customer_id) as segments_of_customer
+    from customer_codes
+    group by customer_id, lifestage, price_sensitivity
+
+),
+
+weekly_segments as (
 
     select
         week,
@@ -19,6 +44,7 @@ weekly as (
         lifestage,
         price_sensitivity
     from customer_codes
+    where customer_id in (select customer_id from segments where segments_of_customer > 1)
     qualify
         row_number() over (
             partition by customer_id, week
@@ -27,13 +53,26 @@ weekly as (
 
 ),
 
-with_codes_before as (
+moves as (
+
+    select *
+    from weekly_segments
+    qualify
+        row(lifestage, price_sensitivity) is distinct from
+        lag(row(lifestage, price_sensitivity)) over (partition by customer_id order by week)
+
+),
+
+versions as (
 
     select
-        *,
-        row(lifestage, price_sensitivity) as codes,
-        lag(codes) over (partition by customer_id order by week) as codes_before
-    from weekly
+        customer_id, lifestage, price_sensitivity, first_week as valid_from_week
+    from segments
+    where segments_of_customer = 1
+    union all
+    select
+        customer_id, lifestage, price_sensitivity, week as valid_from_week
+    from moves
 
 ),
 
@@ -47,9 +86,8 @@ final as (
         null::varchar as income_band,
         null::varchar as household_size,
         null::varchar as household_composition,
-        week as valid_from_week
-    from with_codes_before
-    where codes is distinct from codes_before
+        valid_from_week
+    from versions
 
 )
 

@@ -1,26 +1,31 @@
--- depends_on: {{ ref('stg_lgsr__source_files') }}
 -- A store is what its latest week says; within the week most lines win, then the codes first in the alphabet.
 with
 
-store_codes as (
+codes as (
 
-    select *
-    from {{ source('lgsr', 'codes') }}
-    where store_id is not null
+    select * from {{ source('lgsr', 'codes') }}
+
+),
+
+source_files as (
+
+    select * from {{ ref('stg_lgsr__source_files') }}
 
 ),
 
 final as (
 
     select
-        store_id,
-        store_format,
-        store_region
-    from store_codes
+        codes.store_id,
+        codes.store_format,
+        codes.store_region
+    from codes
+    inner join source_files on codes.week = source_files.week
+    where codes.store_id is not null
     qualify
         row_number() over (
-            partition by store_id
-            order by week desc, lines desc, store_format nulls last, store_region nulls last
+            partition by codes.store_id
+            order by codes.week desc, codes.lines desc, codes.store_format nulls last, codes.store_region nulls last
         ) = 1
 
 )
