@@ -1,4 +1,4 @@
-{# Codes of a column that the seed lgsr_code_labels does not explain under the attribute, with the rows that have them. #}
+{# Codes of a column that the seed lgsr_code_labels does not list under the attribute, and how often they occur. #}
 {% test known_code(model, column_name, attribute) %}
     select
         {{ column_name }} as code,

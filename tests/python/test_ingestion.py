@@ -10,12 +10,11 @@ from collections import Counter
 
 import lgsr_folder
 import pytest
+from grocery_recommender.ingestion import IngestionError, Week, read_calendar
+from grocery_recommender.ingestion.files import COLUMNS, TransactionFile, read_content
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lgsr_folder import HEADER, WEEKS, Folder, connect, load, make_line, make_lines, outcomes
-
-from grocery_recommender.ingestion import IngestionError, Week, read_calendar
-from grocery_recommender.ingestion.files import COLUMNS, TransactionFile, read_content
 
 WEEK = WEEKS[0]
 NAME = f"transactions_{WEEK}.csv"
@@ -35,8 +34,7 @@ def warehouse():
 def as_bytes(*lines):
     """Write lines (values by column, or bytes as they are) under a header."""
     written = [
-        line if isinstance(line, bytes) else ",".join(str(line[column]) for column in HEADER).encode()
-        for line in lines
+        line if isinstance(line, bytes) else ",".join(str(line[column]) for column in HEADER).encode() for line in lines
     ]
     return b"\n".join([",".join(HEADER).encode(), *written]) + b"\n"
 
@@ -56,7 +54,19 @@ def test_values_are_those_of_the_file(folder, warehouse):
     ).fetchall()
     basket_id = 994100000000000 + WEEK * 1000
     assert rows == [
-        (1, str(basket_id + 3), "CUST0000000003", "PRD0900003", "STORE00001", "L", WEEK, 11, "1.250", "0.00", "2007-02-15"),
+        (
+            1,
+            str(basket_id + 3),
+            "CUST0000000003",
+            "PRD0900003",
+            "STORE00001",
+            "L",
+            WEEK,
+            11,
+            "1.250",
+            "0.00",
+            "2007-02-15",
+        ),
         (2, str(basket_id + 4), None, "PRD0900004", "STORE00000", "L", WEEK, 12, "2.000", "3.00", "2007-02-16"),
     ]
 
@@ -225,7 +235,9 @@ def damaged_files(draw):
         kind = draw(st.sampled_from(["cut", "insert", "replace", "repeat"]))
         line = lines[index]
         position = draw(st.integers(0, len(line)))
-        noise = draw(st.binary(max_size=6) | st.sampled_from([b'"', b",", b"\0", b"\r", b"\xff", b"\r\n", b"\n\n", b'""']))
+        noise = draw(
+            st.binary(max_size=6) | st.sampled_from([b'"', b",", b"\0", b"\r", b"\xff", b"\r\n", b"\n\n", b'""'])
+        )
         if kind == "cut":
             lines[index] = line[:position]
         elif kind == "insert":
@@ -261,7 +273,9 @@ def test_counts_add_up_whatever_the_damage(tmp_path_factory, damaged):
     ).fetchall()
     assert len(set(numbers)) == len(numbers)
     assert counts["loaded"] >= len({line for line in untouched if line in texts})
-    for number, raw_line in warehouse.execute("select line_number, raw_line from landing.lgsr_rejected_lines").fetchall():
+    for number, raw_line in warehouse.execute(
+        "select line_number, raw_line from landing.lgsr_rejected_lines"
+    ).fetchall():
         assert raw_line == physical[number - 1].removesuffix(b"\r").decode(errors="backslashreplace")
 
 
@@ -285,7 +299,11 @@ UNREADABLE = {
     "header without end": (NAME, SOUND.split(b"\n")[0], "no lines of data"),
     "missing column": (NAME, SOUND.replace(b"SPEND", b"MONEY", 1), "has no column SPEND"),
     "missing segment": (NAME, SOUND.replace(b"CUST_LIFESTAGE", b"X", 1), "no column CUST_LIFESTAGE or SEG_2"),
-    "column twice": (NAME, SOUND.replace(b"STORE_REGION", b"spend", 1).replace(b"\n", b",STORE_REGION\n", 1), "SPEND twice"),
+    "column twice": (
+        NAME,
+        SOUND.replace(b"STORE_REGION", b"spend", 1).replace(b"\n", b",STORE_REGION\n", 1),
+        "SPEND twice",
+    ),
     "both segments": (NAME, SOUND.replace(b"\n", b",seg_2\n", 1), "CUST_LIFESTAGE and SEG_2 twice"),
     "no header": (NAME, b"\n".join(SOUND.split(b"\n")[1:]), "has no column SHOP_WEEK"),
     "semicolons": (NAME, SOUND.replace(b",", b";"), "separated by commas"),
@@ -336,7 +354,7 @@ def test_returns_are_no_damage(folder, warehouse):
 def test_lines_of_another_week_ask_for_another_name(folder, warehouse):
     folder.write_week(WEEKS[1])
     (folder.path / f"transactions_{WEEKS[1]}.csv").rename(folder.path / NAME)
-    with pytest.raises(IngestionError, match="week_of_another_file.*Name the file after its week"):
+    with pytest.raises(IngestionError, match=r"week_of_another_file.*Name the file after its week"):
         load(warehouse, folder)
 
 
@@ -346,7 +364,9 @@ def test_lines_of_another_week_ask_for_another_name(folder, warehouse):
 def test_same_content_under_two_names(folder, warehouse):
     folder.write_weeks()
     folder.write_bytes("transactions_200651 (copy).csv", (folder.path / NAME).read_bytes())
-    with pytest.raises(IngestionError, match=r"transactions_200651 \(copy\).csv and transactions_200651.csv have the same"):
+    with pytest.raises(
+        IngestionError, match=r"transactions_200651 \(copy\).csv and transactions_200651.csv have the same"
+    ):
         load(warehouse, folder)
 
 
@@ -359,20 +379,22 @@ def test_two_files_of_one_week(folder, warehouse):
 
 def test_missing_week_is_named(folder, warehouse):
     folder.write_weeks([WEEKS[0], WEEKS[3]])
-    with pytest.raises(IngestionError, match="(?s)transactions_200652.csv is missing.*transactions_200701.csv is missing"):
+    with pytest.raises(
+        IngestionError, match=r"(?s)transactions_200652.csv is missing.*transactions_200701.csv is missing"
+    ):
         load(warehouse, folder)
 
 
 def test_week_unknown_to_the_calendar(folder, warehouse):
     folder.write_week(WEEK)
     folder.write_bytes("transactions_200653.csv", b"")
-    with pytest.raises(IngestionError, match="transactions_200653.csv: week 200653 is not in time.csv"):
+    with pytest.raises(IngestionError, match=r"transactions_200653.csv: week 200653 is not in time.csv"):
         load(warehouse, folder)
 
 
 def test_name_without_week(folder, warehouse):
     folder.write_bytes("transactions_march.csv", SOUND)
-    with pytest.raises(IngestionError, match="transactions_march.csv does not say its week"):
+    with pytest.raises(IngestionError, match=r"transactions_march.csv does not say its week"):
         load(warehouse, folder)
 
 
@@ -386,7 +408,17 @@ def test_other_files_are_spoken_of(folder, warehouse, caplog):
 
 
 @pytest.mark.parametrize(
-    "name", ["it's; drop table x; --", "a*b", "a[0-9]?{x,y}", 'say "so"', " two  words ", "größe", "%s $1 {{ x }}", "new\nline"]
+    "name",
+    [
+        "it's; drop table x; --",
+        "a*b",
+        "a[0-9]?{x,y}",
+        'say "so"',
+        " two  words ",
+        "größe",
+        "%s $1 {{ x }}",
+        "new\nline",
+    ],
 )
 def test_folder_may_have_any_name(tmp_path, warehouse, name):
     folder = Folder(tmp_path / name)
@@ -413,7 +445,7 @@ def test_folder_without_transactions(folder, warehouse):
 def test_calendar_must_reach_past_the_last_file(folder, warehouse):
     folder.write_weeks()
     folder.write_calendar(WEEKS)
-    with pytest.raises(IngestionError, match="ends with week 200702.*Add the row 200703,20070312,20070318"):
+    with pytest.raises(IngestionError, match=r"ends with week 200702.*Add the row 200703,20070312,20070318"):
         load(warehouse, folder)
 
 
@@ -480,14 +512,19 @@ def test_unchanged_files_are_not_read_again(folder, warehouse, files_read):
 def test_touched_file_is_hashed_once_and_not_loaded(folder, warehouse, files_read):
     folder.write_weeks()
     load(warehouse, folder)
-    load_ids = warehouse.execute("select file_name, rules_hash, loaded_at from landing.lgsr_files order by all").fetchall()
+    load_ids = warehouse.execute(
+        "select file_name, rules_hash, loaded_at from landing.lgsr_files order by all"
+    ).fetchall()
     files_read.clear()
     touch(folder.path / NAME)
     load(warehouse, folder)
     assert files_read == [NAME]
     load(warehouse, folder)
     assert files_read == [NAME]
-    assert warehouse.execute("select file_name, rules_hash, loaded_at from landing.lgsr_files order by all").fetchall() == load_ids
+    assert (
+        warehouse.execute("select file_name, rules_hash, loaded_at from landing.lgsr_files order by all").fetchall()
+        == load_ids
+    )
 
 
 def test_changed_file_replaces_its_own_rows(folder, warehouse):

@@ -50,7 +50,9 @@ class Warehouse:
         if not with_tests:
             arguments += ("--exclude-resource-type", "test")
         runner = dbtRunner(manifest=self.manifest)
-        outcome = runner.invoke(["build", "--select", "+staging", "--vars", variables, *directories, *outputs, *arguments])
+        outcome = runner.invoke(
+            ["build", "--select", "+staging", "--vars", variables, *directories, *outputs, *arguments]
+        )
         DuckDBConnectionManager.close_all_connections()
         if outcome.exception:
             raise outcome.exception
@@ -124,7 +126,8 @@ def test_weekly_life_of_a_folder(warehouse):
     outcome = warehouse.build(with_tests=True)
     assert outcome["errors"] == ""
     vanished = [name for name, status in outcome.items() if status == "warn"]
-    assert len(vanished) == 1 and "is_in_folder" in vanished[0]
+    assert len(vanished) == 1
+    assert "is_in_folder" in vanished[0]
     assert warehouse.query("select file_name, lines, duplicates from staging.source_files order by file_name") == [
         (NAME, 8, 1),
         (f"transactions_{WEEKS[1]}.csv.gz", 20, 0),
@@ -162,7 +165,7 @@ STOPS = {
         "transactions_200703.csv is missing",
     ),
     "end of calendar": (
-        lambda folder: (folder.write_week(200703)),
+        lambda folder: folder.write_week(200703),
         "Add the row 200704,20070319,20070325 to time.csv",
     ),
     "same file twice": (
@@ -191,7 +194,8 @@ def test_stopped_build_loses_nothing(warehouse, case):
 def test_versions_begin_in_the_week_that_shows_them(warehouse):
     week, next_week = WEEKS[1:3]
     changed = [
-        line | {"PROD_CODE_10": "CL00099", "CUST_LIFESTAGE": "XX", "STORE_FORMAT": "?"} for line in make_lines(next_week)
+        line | {"PROD_CODE_10": "CL00099", "CUST_LIFESTAGE": "XX", "STORE_FORMAT": "?"}
+        for line in make_lines(next_week)
     ]
     # One odd line in a week decides nothing, wherever it stands.
     odd = make_line(week, 30, PROD_CODE_10="CL00000X", CUST_LIFESTAGE="OA")

@@ -44,11 +44,16 @@ weekly_segments as (
         lifestage,
         price_sensitivity
     from customer_codes
-    where customer_id in (select customer_id from segments where segments_of_customer > 1)
+    where
+        customer_id in (
+            select segments.customer_id
+            from segments
+            where segments.segments_of_customer > 1
+        )
     qualify
         row_number() over (
             partition by customer_id, week
-            order by lines desc, lifestage nulls last, price_sensitivity nulls last
+            order by lines desc, lifestage asc nulls last, price_sensitivity asc nulls last
         ) = 1
 
 ),
@@ -66,12 +71,18 @@ moves as (
 versions as (
 
     select
-        customer_id, lifestage, price_sensitivity, first_week as valid_from_week
+        customer_id,
+        lifestage,
+        price_sensitivity,
+        first_week as valid_from_week
     from segments
     where segments_of_customer = 1
     union all
     select
-        customer_id, lifestage, price_sensitivity, week as valid_from_week
+        customer_id,
+        lifestage,
+        price_sensitivity,
+        week as valid_from_week
     from moves
 
 ),

@@ -49,16 +49,21 @@ weekly_placements as (
         department_id,
         division_id
     from product_codes
-    where product_id in (select product_id from placements where placements_of_product > 1)
+    where
+        product_id in (
+            select placements.product_id
+            from placements
+            where placements.placements_of_product > 1
+        )
     qualify
         row_number() over (
             partition by product_id, week
             order by
                 lines desc,
-                subcategory_id nulls last,
-                category_id nulls last,
-                department_id nulls last,
-                division_id nulls last
+                subcategory_id asc nulls last,
+                category_id asc nulls last,
+                department_id asc nulls last,
+                division_id asc nulls last
         ) = 1
 
 ),
@@ -76,12 +81,22 @@ moves as (
 versions as (
 
     select
-        product_id, subcategory_id, category_id, department_id, division_id, first_week as valid_from_week
+        product_id,
+        subcategory_id,
+        category_id,
+        department_id,
+        division_id,
+        first_week as valid_from_week
     from placements
     where placements_of_product = 1
     union all
     select
-        product_id, subcategory_id, category_id, department_id, division_id, week as valid_from_week
+        product_id,
+        subcategory_id,
+        category_id,
+        department_id,
+        division_id,
+        week as valid_from_week
     from moves
 
 ),

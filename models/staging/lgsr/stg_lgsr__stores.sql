@@ -25,7 +25,11 @@ final as (
     qualify
         row_number() over (
             partition by codes.store_id
-            order by codes.week desc, codes.lines desc, codes.store_format nulls last, codes.store_region nulls last
+            order by
+                codes.week desc,
+                codes.lines desc,
+                codes.store_format asc nulls last,
+                codes.store_region asc nulls last
         ) = 1
 
 )

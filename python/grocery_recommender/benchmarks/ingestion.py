@@ -152,7 +152,9 @@ def scan(folder: Path, database: Path) -> float:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         connection.execute("set preserve_insertion_order = false")
         connection.execute("set enable_progress_bar = false")
-        names = connection.execute("from read_csv($file, all_varchar = true) limit 0", {"file": str(files[0])}).description
+        names = connection.execute(
+            "from read_csv($file, all_varchar = true) limit 0", {"file": str(files[0])}
+        ).description
         columns = {name: COLUMN_TYPES.get(name, "VARCHAR") for name, *_ in names}
         start = time.perf_counter()
         connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,7 +45,10 @@ def existing_folder(lgsr_path: str | Path) -> Path:
     IngestionError
         If the var is empty or names no folder.
     """
-    hint = "pass the folder that holds time.csv and transactions_YYYYWW.csv: dbt build --vars '{retailer: lgsr, lgsr_path: FOLDER}'"
+    hint = (
+        "pass the folder that holds time.csv and transactions_YYYYWW.csv: "
+        "dbt build --vars '{retailer: lgsr, lgsr_path: FOLDER}'"
+    )
     if not str(lgsr_path or "").strip():
         raise IngestionError(f"The var lgsr_path is empty: {hint}")
     folder = Path(lgsr_path).expanduser()
@@ -77,7 +81,9 @@ def read_calendar(lgsr_path: str | Path) -> list[Week]:
     except FileNotFoundError:
         raise IngestionError(f"{path} is missing: it gives the first and last day of each fiscal week.") from None
     except UnicodeDecodeError:
-        raise IngestionError(f"{path} is not UTF-8 text: write it as CSV with the columns {', '.join(COLUMNS)}.") from None
+        raise IngestionError(
+            f"{path} is not UTF-8 text: write it as CSV with the columns {', '.join(COLUMNS)}."
+        ) from None
     rows = csv.DictReader(text.splitlines())
     header = {name.strip().lower(): name for name in rows.fieldnames or []}
     missing = [column for column in COLUMNS if column not in header]
@@ -87,7 +93,7 @@ def read_calendar(lgsr_path: str | Path) -> list[Week]:
     if not weeks:
         raise IngestionError(f"{path} has no weeks: add a row for each week, such as 200607,20060410,20060416.")
     weeks.sort(key=lambda week: week.starts_on)
-    for week, next_week in zip(weeks, weeks[1:], strict=False):
+    for week, next_week in pairwise(weeks):
         if next_week.starts_on != week.ends_on + ONE_DAY or next_week.number <= week.number:
             raise IngestionError(
                 f"{path}: week {next_week.number} (from {next_week.starts_on}) does not follow week {week.number} (to "

@@ -130,7 +130,9 @@ def list_files(folder: Path) -> tuple[list[TransactionFile], list[str]]:
     """
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     files = [TransactionFile.at(path) for path in paths if TRANSACTION_FILE.fullmatch(path.name)]
-    others = [path.name for path in paths if "transaction" in path.name.lower() and not TRANSACTION_FILE.fullmatch(path.name)]
+    others = [
+        path.name for path in paths if "transaction" in path.name.lower() and not TRANSACTION_FILE.fullmatch(path.name)
+    ]
     return files, others
 
 
@@ -158,7 +160,9 @@ def read_content(file: TransactionFile) -> FileContent:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise IngestionError(f"{file.name} is not a sound gzip file ({error}): copy it again, or drop .gz.") from None
     except OSError as error:
-        raise IngestionError(f"{file.name} cannot be read ({error.strerror}): see that it is there and may be read.") from None
+        raise IngestionError(
+            f"{file.name} cannot be read ({error.strerror}): see that it is there and may be read."
+        ) from None
     if not is_still_the_same:
         raise IngestionError(f"{file.name} changed while it was read: wait until it is complete, then run again.")
 
