@@ -1,0 +1,132 @@
+{{ config(materialized='incremental', unique_key='week', incremental_strategy='delete+insert') }}
+
+-- A store's price has dropped when it is at most nine tenths of what the product usually cost in the eight weeks
+-- before. A week is worked out again when its own file or one of those eight weeks has changed.
+with
+
+source_files as (
+
+    select * from {{ ref('stg_lgsr__source_files') }}
+
+),
+
+weeks as (
+
+    select * from {{ ref('stg_lgsr__weeks') }}
+
+),
+
+product_prices as (
+
+    select * from {{ ref('stg_lgsr__product_prices') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('stg_lgsr__transaction_lines') }}
+
+),
+
+windows as (
+
+    select
+        weeks.week,
+        weeks.week_index,
+        md5(
+            string_agg(source_files.load_id, '/')
+                over (order by weeks.week_index rows between 8 preceding and current row)
+        ) as window_id
+    from source_files
+    inner join weeks on source_files.week = weeks.week
+
+),
+
+due_windows as (
+
+    select * from windows
+    {% if is_incremental() %}
+        where window_id not in (select window_id from {{ this }})
+    {% endif %}
+
+),
+
+recent_prices as (
+
+    select
+        product_prices.*,
+        weeks.week_index
+    from product_prices
+    inner join weeks on product_prices.week = weeks.week
+    where weeks.week_index >= (select min(week_index) - 8 from due_windows)
+
+),
+
+usual_prices as (
+
+    select
+        product_id,
+        week,
+        lowest_price,
+        median(median_price) over (
+            partition by product_id
+            order by week_index
+            range between 8 preceding and 1 preceding
+        ) as usual_price
+    from recent_prices
+
+),
+
+due_prices as (
+
+    select
+        due_windows.window_id,
+        usual_prices.*
+    from usual_prices
+    inner join due_windows on usual_prices.week = due_windows.week
+
+),
+
+-- Most products are nowhere cheaper than usual: their lines need not be looked at.
+store_prices as (
+
+    select
+        lines.week,
+        lines.product_id,
+        lines.store_id,
+        due_prices.usual_price,
+        sum(lines.spend) / sum(lines.quantity) as price
+    from lines
+    inner join due_prices on lines.week = due_prices.week and lines.product_id = due_prices.product_id
+    where lines.spend > 0 and due_prices.lowest_price <= 0.9 * due_prices.usual_price
+    group by lines.week, lines.product_id, lines.store_id, due_prices.usual_price
+
+),
+
+drops as (
+
+    select
+        week,
+        product_id,
+        count_if(price <= 0.9 * usual_price) / count(*) as store_share,
+        cast(median(price) filter (where price <= 0.9 * usual_price) as decimal(12, 2)) as offer_price
+    from store_prices
+    group by week, product_id
+
+),
+
+final as (
+
+    select
+        due_prices.window_id,
+        due_prices.week,
+        due_prices.product_id,
+        due_prices.usual_price,
+        cast(coalesce(drops.store_share, 0) as decimal(7, 6)) as store_share,
+        drops.offer_price
+    from due_prices
+    left join drops on due_prices.week = drops.week and due_prices.product_id = drops.product_id
+
+)
+
+select * from final

@@ -1,0 +1,629 @@
+"""Loading LGSR files: what becomes of sound, odd and damaged ones."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import lgsr_folder
+import pytest
+from grocery_recommender.ingestion import IngestionError, Week, read_calendar
+from grocery_recommender.ingestion.files import COLUMNS, TransactionFile, read_content
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lgsr_folder import HEADER, WEEKS, Folder, connect, load, make_line, make_lines, outcomes
+
+WEEK = WEEKS[0]
+NAME = f"transactions_{WEEK}.csv"
+LINES = 20
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "shop")
+
+
+@pytest.fixture
+def warehouse():
+    return connect()
+
+
+def as_bytes(*lines):
+    """Write lines (values by column, or bytes as they are) under a header."""
+    written = [
+        line if isinstance(line, bytes) else ",".join(str(line[column]) for column in HEADER).encode() for line in lines
+    ]
+    return b"\n".join([",".join(HEADER).encode(), *written]) + b"\n"
+
+
+# --- sound files ---------------------------------------------------------------------------------------------------
+
+
+def test_values_are_those_of_the_file(folder, warehouse):
+    folder.write_week(WEEK, [make_line(WEEK, 3, QUANTITY="1.25", SPEND="0"), make_line(WEEK, 4)])
+    load(warehouse, folder)
+    rows = warehouse.execute(
+        """
+        select line_number, basket_id, customer_id, product_id, store_id, basket_size, week, purchase_hour,
+            quantity::varchar, spend::varchar, purchased_on::varchar
+        from landing.lgsr_lines order by line_number
+        """
+    ).fetchall()
+    basket_id = 994100000000000 + WEEK * 1000
+    assert rows == [
+        (
+            1,
+            str(basket_id + 3),
+            "CUST0000000003",
+            "PRD0900003",
+            "STORE00001",
+            "L",
+            WEEK,
+            11,
+            "1.250",
+            "0.00",
+            "2007-02-15",
+        ),
+        (2, str(basket_id + 4), None, "PRD0900004", "STORE00000", "L", WEEK, 12, "2.000", "3.00", "2007-02-16"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [HEADER[::-1], sorted(HEADER), [*HEADER[11:], *HEADER[:11]]],
+    ids=["reversed", "sorted", "rotated"],
+)
+def test_columns_are_found_by_name(tmp_path, header):
+    def landed(name, **options):
+        folder, warehouse = Folder(tmp_path / name), connect()
+        folder.write_week(WEEK, **options)
+        load(warehouse, folder)
+        return [
+            warehouse.execute(f"select * from landing.lgsr_{table} order by all").fetchall()
+            for table in ("lines", "codes")
+        ]
+
+    lower_case = {column: column.lower() for column in header}
+    assert landed("other", header=header, renamed=lower_case) == landed("usual")
+
+
+def test_second_schema_version_has_segments_in_place(folder, warehouse):
+    folder.write_week(WEEK, renamed={"CUST_PRICE_SENSITIVITY": "seg_1", "CUST_LIFESTAGE": "seg_2"})
+    load(warehouse, folder)
+    segments = warehouse.execute(
+        "select distinct price_sensitivity, lifestage from landing.lgsr_codes where customer_id is not null"
+    )
+    assert segments.fetchall() == [("MM", "YF")]
+
+
+def test_unclassified_is_not_missing(folder, warehouse):
+    lines = [
+        make_line(WEEK, 0, CUST_LIFESTAGE="XX"),
+        make_line(WEEK, 1, CUST_LIFESTAGE=""),
+        make_line(WEEK, 2, CUST_CODE="", CUST_LIFESTAGE=""),
+    ]
+    folder.write_week(WEEK, lines)
+    load(warehouse, folder)
+    codes = warehouse.execute(
+        "select customer_id, lifestage from landing.lgsr_codes where customer_id is not null order by customer_id"
+    )
+    assert codes.fetchall() == [("CUST0000000000", "XX"), ("CUST0000000001", None)]
+
+
+@pytest.mark.parametrize("name", [NAME, NAME + ".gz", NAME.upper()])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("is_ended", [True, False], ids=["ended", "not ended"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
+def test_packing_line_ending_and_byte_order_mark_do_not_matter(folder, warehouse, name, ending, is_ended, mark):
+    content = mark + as_bytes(*make_lines(WEEK)).replace(b"\n", ending)
+    folder.write_bytes(name, content if is_ended else content.removesuffix(ending))
+    assert load(warehouse, folder) == {
+        name: {"lines": LINES, "loaded": LINES, "rejected": 0, "duplicates": 0, "reasons": {}}
+    }
+
+
+def test_quoted_fields_may_hold_commas_quotes_and_nothing(folder, warehouse):
+    quoted = [f'"{value}"' for value in make_line(WEEK, 0, BASKET_TYPE='Full ""Shop"", big', CUST_CODE="").values()]
+    folder.write_bytes(NAME, as_bytes(",".join(quoted).encode(), make_line(WEEK, 1)))
+    assert load(warehouse, folder)[NAME]["loaded"] == 2
+    rows = warehouse.execute("select basket_type, customer_id, store_id from landing.lgsr_lines where line_number = 1")
+    assert rows.fetchall() == [('Full "Shop", big', None, "STORE00000")]
+
+
+def test_letters_beyond_ascii_are_kept(folder, warehouse):
+    folder.write_week(WEEK, [make_line(WEEK, 0, BASKET_TYPE="Große Tüte 🛒"), make_line(WEEK, 1)])
+    load(warehouse, folder)
+    assert ("Große Tüte 🛒",) in warehouse.execute("select basket_type from landing.lgsr_lines").fetchall()
+
+
+def test_further_columns_are_let_be(folder, warehouse):
+    lines = [line | {"COLOUR": "red"} for line in make_lines(WEEK)]
+    folder.write_week(WEEK, lines, header=["COLOUR", *HEADER])
+    assert load(warehouse, folder)[NAME]["loaded"] == LINES
+
+
+# --- damaged lines -------------------------------------------------------------------------------------------------
+
+DAMAGED_LINES = {
+    "a text for a number": (make_line(WEEK, 50, QUANTITY="two"), "invalid_quantity"),
+    "no quantity": (make_line(WEEK, 50, QUANTITY=""), "invalid_quantity"),
+    "too large a quantity": (make_line(WEEK, 50, QUANTITY="1e30"), "invalid_quantity"),
+    "not a number": (make_line(WEEK, 50, SPEND="nan"), "invalid_spend"),
+    "a comma for a point": (make_line(WEEK, 50, SPEND='"1,50"'), "invalid_spend"),
+    "a day that does not exist": (make_line(WEEK, 50, SHOP_DATE="20070230"), "invalid_date"),
+    "a date of another kind": (make_line(WEEK, 50, SHOP_DATE="2007-02-12"), "invalid_date"),
+    "no date": (make_line(WEEK, 50, SHOP_DATE=""), "invalid_date"),
+    "a day after the week": (make_line(WEEK, 50, SHOP_DATE="20070219"), "date_outside_week"),
+    "a day before the week": (make_line(WEEK, 50, SHOP_DATE="20070211"), "date_outside_week"),
+    "a week not in the calendar": (make_line(WEEK, 50, SHOP_WEEK="200653"), "unknown_week"),
+    "no week": (make_line(WEEK, 50, SHOP_WEEK=""), "unknown_week"),
+    "a text for a week": (make_line(WEEK, 50, SHOP_WEEK="week"), "unknown_week"),
+    "another week of the calendar": (make_line(WEEKS[1], 50), "week_of_another_file"),
+    "an hour past midnight": (make_line(WEEK, 50, SHOP_HOUR="24"), "invalid_hour"),
+    "a text for an hour": (make_line(WEEK, 50, SHOP_HOUR="noon"), "invalid_hour"),
+    "an eighth weekday": (make_line(WEEK, 50, SHOP_WEEKDAY="8"), "invalid_weekday"),
+    "no product": (make_line(WEEK, 50, PROD_CODE=""), "missing_product"),
+    "no basket": (make_line(WEEK, 50, BASKET_ID=""), "missing_basket"),
+    "a return": (make_line(WEEK, 50, QUANTITY="-1", SPEND="-1.50"), "quantity_not_positive"),
+    "a quantity of zero": (make_line(WEEK, 50, QUANTITY="0"), "quantity_not_positive"),
+    "a negative spend": (make_line(WEEK, 50, SPEND="-0.01"), "negative_spend"),
+    "a short line": (b"200651,20070212,2,9", "too_few_fields"),
+    "a long line": (as_bytes(make_line(WEEK, 50)).split(b"\n")[1] + b",more", "too_many_fields"),
+    "an empty line": (b"", "empty_line"),
+    "a line of blanks": (b"   ", "too_few_fields"),
+    "an unclosed quote": (make_line(WEEK, 50, BASKET_TYPE='"Full Shop'), "unclosed_quote"),
+    "a quote inside a word": (make_line(WEEK, 50, BASKET_TYPE='Full "Shop"'), "unclosed_quote"),
+    "a byte that is not UTF-8": (make_line(WEEK, 50) | {"STORE_REGION": "E01"}, None),
+    "a NUL byte": (make_line(WEEK, 50, STORE_CODE="STO\0RE"), "nul_byte"),
+    "a carriage return": (make_line(WEEK, 50, STORE_CODE="STO\rRE"), "stray_carriage_return"),
+    "a line of three megabytes": (b"x" * 3_000_000, "too_few_fields"),
+}
+DAMAGED_LINES["a byte that is not UTF-8"] = (b"200651,\xff\xfe,caf\xe9", "invalid_encoding")
+
+
+@pytest.mark.parametrize("damage", DAMAGED_LINES)
+@pytest.mark.parametrize("name", [NAME, NAME + ".gz"])
+def test_damaged_line_is_set_aside_and_its_neighbours_load(folder, warehouse, damage, name):
+    line, reason = DAMAGED_LINES[damage]
+    content = as_bytes(*make_lines(WEEK, 10), line, *make_lines(WEEK)[10:])
+    folder.write_bytes(name, content)
+    assert load(warehouse, folder, max_rejected_share=0.05)[name] == {
+        "lines": LINES + 1, "loaded": LINES, "rejected": 1, "duplicates": 0, "reasons": {reason: 1},
+    }  # fmt: skip
+    raw_line = content.split(b"\n")[11].decode(errors="backslashreplace")
+    rejected = warehouse.execute("select line_number, raw_line from landing.lgsr_rejected_lines").fetchall()
+    assert rejected == [(11, raw_line)]
+
+
+def test_repeated_lines_count_once(folder, warehouse):
+    first, second = make_lines(WEEK, 2)
+    bad = make_line(WEEK, 3, QUANTITY="two")
+    folder.write_bytes(NAME, as_bytes(first, second, first, bad, first, bad))
+    assert load(warehouse, folder, max_rejected_share=0.5)[NAME] == {
+        "lines": 6, "loaded": 2, "rejected": 1, "duplicates": 3, "reasons": {"invalid_quantity": 1},
+    }  # fmt: skip
+    numbers = warehouse.execute("select line_number from landing.lgsr_lines order by line_number").fetchall()
+    assert numbers == [(1,), (2,)]
+
+
+def test_equal_lines_of_two_files_are_no_repeats(folder, warehouse):
+    folder.write_week(WEEKS[0])
+    folder.write_bytes(f"transactions_{WEEKS[1]}.csv", as_bytes(*make_lines(WEEKS[1]), make_line(WEEKS[0], 0)))
+    counts = load(warehouse, folder, max_rejected_share=0.1)
+    assert [count["duplicates"] for count in counts.values()] == [0, 0]
+
+
+def test_excluded_departments_are_rejected_and_an_edited_list_takes_effect(folder, warehouse):
+    lines = [make_line(WEEK, number, PROD_CODE_30="FUEL" if number < 5 else "G00001") for number in range(LINES)]
+    folder.write_week(WEEK, lines)
+    assert load(warehouse, folder)[NAME]["rejected"] == 0
+    loaded_at = warehouse.execute("select loaded_at from landing.lgsr_files").fetchall()
+    assert load(warehouse, folder, excluded_departments=["FUEL"])[NAME]["reasons"] == {"excluded_department": 5}
+    assert warehouse.execute("select loaded_at from landing.lgsr_files").fetchall() == loaded_at
+    assert load(warehouse, folder)[NAME]["loaded"] == LINES
+
+
+@st.composite
+def damaged_files(draw):
+    """Bytes of a file whose lines were hurt at random, and the numbers of those that were left alone."""
+    lines = [as_bytes(line).split(b"\n")[1] for line in make_lines(WEEK, draw(st.integers(1, 12)))]
+    untouched = set(range(len(lines)))
+    for index in draw(st.lists(st.integers(0, len(lines) - 1), max_size=6)):
+        kind = draw(st.sampled_from(["cut", "insert", "replace", "repeat"]))
+        line = lines[index]
+        position = draw(st.integers(0, len(line)))
+        noise = draw(
+            st.binary(max_size=6) | st.sampled_from([b'"', b",", b"\0", b"\r", b"\xff", b"\r\n", b"\n\n", b'""'])
+        )
+        if kind == "cut":
+            lines[index] = line[:position]
+        elif kind == "insert":
+            lines[index] = line[:position] + noise + line[position:]
+        elif kind == "replace":
+            lines[index] = noise
+        else:
+            lines[index] = lines[draw(st.integers(0, len(lines) - 1))]
+        untouched.discard(index)
+    ending = draw(st.sampled_from([b"\n", b"\r\n"]))
+    body = ending.join(lines) + draw(st.sampled_from([b"", ending]))
+    return body, [lines[index] for index in sorted(untouched)]
+
+
+@settings(deadline=None, max_examples=150)
+@given(damaged_files())
+def test_counts_add_up_whatever_the_damage(tmp_path_factory, damaged):
+    body, untouched = damaged
+    folder, warehouse = Folder(tmp_path_factory.mktemp("shop")), connect()
+    folder.write_bytes(NAME, ",".join(HEADER).encode() + b"\n" + body)
+    physical = body.removesuffix(b"\n").split(b"\n")
+    if not body:
+        with pytest.raises(IngestionError, match="no lines of data"):
+            load(warehouse, folder, max_rejected_share=1)
+        return
+
+    counts = load(warehouse, folder, max_rejected_share=1)[NAME]
+    assert counts["lines"] == len(physical) == counts["loaded"] + counts["rejected"] + counts["duplicates"]
+    texts = Counter(line.removesuffix(b"\r") for line in physical)
+    assert counts["duplicates"] == len(physical) - len(texts)
+    numbers = warehouse.execute(
+        "select line_number from landing.lgsr_lines union all select line_number from landing.lgsr_rejected_lines"
+    ).fetchall()
+    assert len(set(numbers)) == len(numbers)
+    assert counts["loaded"] >= len({line for line in untouched if line in texts})
+    for number, raw_line in warehouse.execute(
+        "select line_number, raw_line from landing.lgsr_rejected_lines"
+    ).fetchall():
+        assert raw_line == physical[number - 1].removesuffix(b"\r").decode(errors="backslashreplace")
+
+
+# --- files that cannot be read -------------------------------------------------------------------------------------
+
+
+def hurt_gzip(content):
+    packed = bytearray(gzip.compress(content))
+    packed[len(packed) // 2] ^= 0xFF
+    return bytes(packed)
+
+
+SOUND = as_bytes(*make_lines(WEEK))
+UNREADABLE = {
+    "truncated gzip": (NAME + ".gz", gzip.compress(SOUND)[:-20], "truncated gzip file: copy it again"),
+    "hurt gzip": (NAME + ".gz", hurt_gzip(SOUND), "not a sound gzip file"),
+    "not gzip": (NAME + ".gz", SOUND, "not a sound gzip file"),
+    "gzip without .gz": (NAME, gzip.compress(SOUND), "packed with gzip: name it"),
+    "empty": (NAME, b"", "is empty"),
+    "header only": (NAME, SOUND.split(b"\n")[0] + b"\n", "no lines of data"),
+    "header without end": (NAME, SOUND.split(b"\n")[0], "no lines of data"),
+    "missing column": (NAME, SOUND.replace(b"SPEND", b"MONEY", 1), "has no column SPEND"),
+    "missing segment": (NAME, SOUND.replace(b"CUST_LIFESTAGE", b"X", 1), "no column CUST_LIFESTAGE or SEG_2"),
+    "column twice": (
+        NAME,
+        SOUND.replace(b"STORE_REGION", b"spend", 1).replace(b"\n", b",STORE_REGION\n", 1),
+        "SPEND twice",
+    ),
+    "both segments": (NAME, SOUND.replace(b"\n", b",seg_2\n", 1), "CUST_LIFESTAGE and SEG_2 twice"),
+    "no header": (NAME, b"\n".join(SOUND.split(b"\n")[1:]), "has no column SHOP_WEEK"),
+    "semicolons": (NAME, SOUND.replace(b",", b";"), "separated by commas"),
+    "carriage returns alone": (NAME, SOUND.replace(b"\n", b"\r"), "end them with line feeds"),
+    "not CSV": (NAME, bytes(range(256)) * 100, "has no column SHOP_WEEK"),
+    "UTF-16": (NAME, SOUND.decode().encode("utf-16"), "has no column SHOP_WEEK"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_unreadable_file_stops_the_load_by_name(folder, warehouse, case):
+    name, content, message = UNREADABLE[case]
+    folder.write_weeks(WEEKS[1:])
+    before = load(warehouse, folder)
+    (folder.path / name).write_bytes(content)
+    with pytest.raises(IngestionError, match=message) as error:
+        load(warehouse, folder)
+    assert name in str(error.value)
+    assert outcomes(warehouse) == before
+
+
+def test_all_unreadable_files_are_named_at_once(folder, warehouse):
+    folder.write_weeks()
+    for week in WEEKS[:2]:
+        folder.write_bytes(f"transactions_{week}.csv", b"nothing")
+    with pytest.raises(IngestionError) as error:
+        load(warehouse, folder)
+    assert all(f"transactions_{week}.csv" in str(error.value) for week in WEEKS[:2])
+
+
+def test_too_many_damaged_lines_stop_the_load(folder, warehouse):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    lines = make_lines(WEEK, 100)
+    bad = [line | {"SPEND": "?"} for line in lines[:2]]
+    folder.write_week(WEEK, bad + lines[2:])
+    with pytest.raises(IngestionError, match=f"{NAME}: 2 of 100 lines are damaged.*2 invalid_spend, first in line 1"):
+        load(warehouse, folder, max_rejected_share=0.01)
+    assert outcomes(warehouse) == before
+    assert load(warehouse, folder, max_rejected_share=0.02)[NAME]["rejected"] == 2
+
+
+def test_returns_are_no_damage(folder, warehouse):
+    folder.write_week(WEEK, [line | {"QUANTITY": -1} for line in make_lines(WEEK, 10)] + make_lines(WEEK)[10:])
+    assert load(warehouse, folder)[NAME]["reasons"] == {"quantity_not_positive": 10}
+
+
+def test_lines_of_another_week_ask_for_another_name(folder, warehouse):
+    folder.write_week(WEEKS[1])
+    (folder.path / f"transactions_{WEEKS[1]}.csv").rename(folder.path / NAME)
+    with pytest.raises(IngestionError, match=r"week_of_another_file.*Name the file after its week"):
+        load(warehouse, folder)
+
+
+# --- the folder ----------------------------------------------------------------------------------------------------
+
+
+def test_same_content_under_two_names(folder, warehouse):
+    folder.write_weeks()
+    folder.write_bytes("transactions_200651 (copy).csv", (folder.path / NAME).read_bytes())
+    with pytest.raises(
+        IngestionError, match=r"transactions_200651 \(copy\).csv and transactions_200651.csv have the same"
+    ):
+        load(warehouse, folder)
+
+
+def test_two_files_of_one_week(folder, warehouse):
+    folder.write_weeks()
+    folder.write_week(WEEK, packed=True)
+    with pytest.raises(IngestionError, match=f"{NAME} and {NAME}.gz are both of week {WEEK}"):
+        load(warehouse, folder)
+
+
+def test_missing_week_is_named(folder, warehouse):
+    folder.write_weeks([WEEKS[0], WEEKS[3]])
+    with pytest.raises(
+        IngestionError, match=r"(?s)transactions_200652.csv is missing.*transactions_200701.csv is missing"
+    ):
+        load(warehouse, folder)
+
+
+def test_week_unknown_to_the_calendar(folder, warehouse):
+    folder.write_week(WEEK)
+    folder.write_bytes("transactions_200653.csv", b"")
+    with pytest.raises(IngestionError, match=r"transactions_200653.csv: week 200653 is not in time.csv"):
+        load(warehouse, folder)
+
+
+def test_name_without_week(folder, warehouse):
+    folder.write_bytes("transactions_march.csv", SOUND)
+    with pytest.raises(IngestionError, match=r"transactions_march.csv does not say its week"):
+        load(warehouse, folder)
+
+
+def test_other_files_are_spoken_of(folder, warehouse, caplog):
+    folder.write_week(WEEK)
+    folder.write_bytes("transactions_200652.csv.zip", b"")
+    folder.write_bytes("notes.txt", b"")
+    load(warehouse, folder)
+    assert "transactions_200652.csv.zip is not loaded" in caplog.text
+    assert "notes.txt" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's; drop table x; --",
+        "a*b",
+        "a[0-9]?{x,y}",
+        'say "so"',
+        " two  words ",
+        "größe",
+        "%s $1 {{ x }}",
+        "new\nline",
+    ],
+)
+def test_folder_may_have_any_name(tmp_path, warehouse, name):
+    folder = Folder(tmp_path / name)
+    decoy = Folder(tmp_path / "aab")
+    folder.write_weeks()
+    decoy.write_weeks()
+    assert sum(counts["loaded"] for counts in load(warehouse, folder).values()) == LINES * len(WEEKS)
+
+
+@pytest.mark.parametrize("path", ["", "  ", "/no/such/folder"])
+def test_no_folder(warehouse, path):
+    with pytest.raises(IngestionError, match="lgsr_path"):
+        read_calendar(path)
+
+
+def test_folder_without_transactions(folder, warehouse):
+    with pytest.raises(IngestionError, match="holds no transaction files"):
+        load(warehouse, folder)
+
+
+# --- the calendar --------------------------------------------------------------------------------------------------
+
+
+def test_calendar_must_reach_past_the_last_file(folder, warehouse):
+    folder.write_weeks()
+    folder.write_calendar(WEEKS)
+    with pytest.raises(IngestionError, match=r"ends with week 200702.*Add the row 200703,20070312,20070318"):
+        load(warehouse, folder)
+
+
+def test_years_have_52_weeks(folder):
+    weeks = read_calendar(folder.path)
+    assert [week.number for week in weeks] == [200651, 200652, 200701, 200702, 200703]
+    assert weeks[1].following() == weeks[2]
+    assert isinstance(weeks[0], Week)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "is missing"),
+        ("", "has no column shop_week, date_from, date_to"),
+        ("shop_week,date_from\n200651,20070212\n", "has no column date_to"),
+        ("shop_week,date_from,date_to\n", "has no weeks"),
+        ("shop_week,date_from,date_to\n200651,12.02.2007,18.02.2007\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200651,20070212\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200651,20070218,20070212\n", "line 2: week 200651 ends before it begins"),
+        (
+            "shop_week,date_from,date_to\n200651,20070212,20070218\n200701,20070226,20070304\n",
+            "After 200651 should come the row 200652,20070219,20070225",
+        ),
+        ("shop_week,date_from,date_to\n200651,20070212,20070218\n200651,20070212,20070218\n", "without gap or overlap"),
+    ],
+)
+def test_calendar_errors_say_what_to_do(folder, text, message):
+    path = folder.path / "time.csv"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(IngestionError, match=message):
+        read_calendar(folder.path)
+
+
+# --- from one load to the next -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files_read(monkeypatch):
+    """Names of the files whose bytes are read."""
+    from grocery_recommender.ingestion import files
+
+    names = []
+    originals = files.read_content, files.content_hash
+    monkeypatch.setattr(files, "read_content", lambda file: (names.append(file.name), originals[0](file))[1])
+    monkeypatch.setattr(files, "content_hash", lambda path: (names.append(path.name), originals[1](path))[1])
+    return names
+
+
+def touch(path, seconds=5):
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + seconds * 1_000_000_000))
+
+
+def test_unchanged_files_are_not_read_again(folder, warehouse, files_read):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    assert sorted(set(files_read)) == [f"transactions_{week}.csv" for week in WEEKS]
+    files_read.clear()
+    assert load(warehouse, folder) == before
+    assert files_read == []
+
+
+def test_touched_file_is_hashed_once_and_not_loaded(folder, warehouse, files_read):
+    folder.write_weeks()
+    load(warehouse, folder)
+    load_ids = warehouse.execute(
+        "select file_name, rules_hash, loaded_at from landing.lgsr_files order by all"
+    ).fetchall()
+    files_read.clear()
+    touch(folder.path / NAME)
+    load(warehouse, folder)
+    assert files_read == [NAME]
+    load(warehouse, folder)
+    assert files_read == [NAME]
+    assert (
+        warehouse.execute("select file_name, rules_hash, loaded_at from landing.lgsr_files order by all").fetchall()
+        == load_ids
+    )
+
+
+def test_changed_file_replaces_its_own_rows(folder, warehouse):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    path = folder.write_week(WEEK, make_lines(WEEK, 7))
+    touch(path)
+    assert load(warehouse, folder) == before | {NAME: before[NAME] | {"lines": 7, "loaded": 7}}
+
+
+def test_vanished_file_keeps_its_rows(folder, warehouse):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    (folder.path / NAME).unlink()
+    assert load(warehouse, folder) == before
+    gone = warehouse.execute("select file_name from landing.lgsr_files where not is_in_folder").fetchall()
+    assert gone == [(NAME,)]
+    folder.write_week(WEEK)
+    load(warehouse, folder)
+    assert warehouse.execute("select bool_and(is_in_folder) from landing.lgsr_files").fetchall() == [(True,)]
+
+
+def test_packed_file_takes_the_place_of_the_plain_one(folder, warehouse):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    (folder.path / NAME).unlink()
+    folder.write_week(WEEK, packed=True)
+    after = load(warehouse, folder)
+    assert after.pop(NAME + ".gz") == before.pop(NAME)
+    assert after == before
+
+
+def test_week_by_week_equals_all_at_once(folder, warehouse):
+    for week in WEEKS:
+        folder.write_week(week)
+        load(warehouse, folder)
+    at_once = connect()
+    load(at_once, folder)
+    for table in ("lines", "rejected_lines", "codes"):
+        query = f"select * from landing.lgsr_{table} order by all"
+        assert warehouse.execute(query).fetchall() == at_once.execute(query).fetchall()
+
+
+def test_order_of_lines_decides_nothing_but_their_numbers(folder, warehouse):
+    lines = make_lines(WEEK)
+    lines[0] |= {"PROD_CODE_10": "CL00099"}
+    folder.write_week(WEEK, lines)
+    load(warehouse, folder)
+    query = "select * from landing.lgsr_codes order by all"
+    codes = warehouse.execute(query).fetchall()
+    touch(folder.write_week(WEEK, lines[::-1]))
+    load(warehouse, folder)
+    assert warehouse.execute(query).fetchall() == codes
+
+
+def test_load_asks_for_a_transaction(folder, warehouse):
+    from grocery_recommender import ingestion
+
+    with pytest.raises(RuntimeError, match="transaction"):
+        ingestion.load_files(warehouse, ingestion.LoadConfig(str(folder.path)), read_calendar(folder.path))
+
+
+def test_killed_load_leaves_what_was_there(folder, tmp_path):
+    database = tmp_path / "warehouse.duckdb"
+    warehouse = connect(database)
+    folder.write_weeks(WEEKS[:3])
+    before = load(warehouse, folder)
+    warehouse.close()
+    touch(folder.write_week(WEEK, make_lines(WEEK, 7)))
+    folder.write_week(WEEKS[3])
+    script = """
+import os, signal, sys
+import lgsr_folder
+from grocery_recommender.ingestion import loading
+loading._note_folder = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+folder = object.__new__(lgsr_folder.Folder)
+folder.path = sys.argv[1]
+lgsr_folder.load(lgsr_folder.connect(sys.argv[2]), folder)
+"""
+    paths = os.pathsep.join(["python", os.path.dirname(lgsr_folder.__file__)])
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(folder.path), str(database)],
+        cwd=lgsr_folder.PROJECT, env=os.environ | {"PYTHONPATH": paths}, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -9
+    warehouse = connect(database)
+    assert outcomes(warehouse) == before
+    after = load(warehouse, folder)
+    assert after[NAME]["loaded"] == 7
+    assert len(after) == 4
+
+
+def test_file_that_changes_while_it_is_read(folder):
+    path = folder.write_week(WEEK)
+    file = TransactionFile.at(path)
+    folder.write_week(WEEK, make_lines(WEEK, 3))
+    with pytest.raises(IngestionError, match="changed while it was read"):
+        read_content(file)
+
+
+def test_every_column_of_the_format_is_known():
+    assert [names[0] for names in COLUMNS.values()] == HEADER
