@@ -1,4 +1,5 @@
--- Every line of a file was loaded, rejected or a repetition of another: the test on this table says so.
+-- Every line of a file was loaded, rejected or a repetition of another: tests/assert_every_line_is_accounted_for.sql
+-- stops the build where that is not so.
 with
 
 source_files as (
