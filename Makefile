@@ -2,7 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
 
-.PHONY: build test lint format clean
+.PHONY: build test lint format bench clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -17,6 +17,10 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(VENV)/.installed ## load throughput beside DuckDB's own scan, at two sizes
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 5000
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 
 clean:
 	rm -rf $(VENV) target logs warehouse published

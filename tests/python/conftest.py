@@ -83,6 +83,18 @@ def cut_complete_journey(folder: Path, households: int, last_week: int = 53) -> 
     return folder
 
 
+def fingerprints(warehouse: Warehouse, schemas: tuple[str, ...]) -> dict[str, tuple]:
+    """Row count and order-free content hash of every table in some schemas."""
+    tables = warehouse.query(
+        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE'"
+        f" and table_schema in {schemas}"
+    )
+    return {
+        f"{schema}.{table}": warehouse.query(f"select count(*), bit_xor(hash(t)) from {schema}.{table} as t")[0]
+        for schema, table in tables
+    }
+
+
 @pytest.fixture(scope="session")
 def full_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Three hundred households with their whole year, built once."""

@@ -1,0 +1,98 @@
+"""The whole path on a synthetic LGSR shop, and the weekly run: one more file, the same command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import Warehouse, fingerprints
+from grocery_recommender.synthetic_shop import ShopConfig, true_cycles, write_shop
+
+CONFIG = ShopConfig(customers=250, products=600, seed=5)
+WEEKS = 60
+
+
+@pytest.fixture(scope="module")
+def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Built with all weeks but the last, then again after the last week's file arrived."""
+    folder = tmp_path_factory.mktemp("weekly")
+    write_shop(folder / "shop", CONFIG, WEEKS - 1)
+    warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
+    warehouse.build()
+    write_shop(folder / "shop", CONFIG, WEEKS)
+    warehouse.build()
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def warehouse_from_nothing(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    folder = tmp_path_factory.mktemp("nothing")
+    write_shop(folder / "shop", CONFIG, WEEKS)
+    warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
+    warehouse.build()
+    return warehouse
+
+
+def test_every_active_customer_gets_a_full_list(warehouse_from_nothing: Warehouse) -> None:
+    rows = warehouse_from_nothing.query("select customer_id, count(*) from marts.recommendations group by customer_id")
+    ((active,),) = warehouse_from_nothing.query(
+        "select count(*) from grid.active_customers inner join grid.prediction_weeks using (prediction_week)"
+        " where week_role = 'score'"
+    )
+    assert len(rows) == active > 100
+    assert {count for _, count in rows} == {50}
+
+
+def test_anonymous_lines_count_for_items_but_for_no_customer(warehouse_from_nothing: Warehouse) -> None:
+    ((anonymous, baskets),) = warehouse_from_nothing.query(
+        "select (select sum(anonymous) from marts.row_reconciliation),"
+        " (select count(distinct basket_id) from core.fct_basket_items where customer_id is null)"
+    )
+    assert anonymous > 0
+    ((of_items, of_customers),) = warehouse_from_nothing.query(
+        "select (select sum(baskets) from grid.item_weeks where item_level = 'division'),"
+        " (select count(distinct (basket_id, division_key)) from grid.item_lines where customer_key is not null)"
+    )
+    assert of_items >= of_customers + baskets
+    ((strangers,),) = warehouse_from_nothing.query(
+        "select count(*) from grid.customer_item_days anti join core.dim_customers using (customer_key)"
+    )
+    assert strangers == 0
+
+
+def test_cycle_features_recover_the_true_cycles(warehouse_from_nothing: Warehouse) -> None:
+    with duckdb.connect(str(warehouse_from_nothing.path), read_only=True) as connection:
+        connection.register("truth", true_cycles(CONFIG))
+        ((correlation, pairs),) = connection.execute(
+            """
+            select corr(ln(features.median_gap_days), ln(truth.cycle_days)), count(*)
+            from features.customer_item_features as features
+            inner join grid.prediction_weeks using (prediction_week)
+            inner join core.dim_customers using (customer_key)
+            inner join core.dim_products on features.item_key = dim_products.product_key
+            inner join truth using (customer_id, product_id)
+            where week_role = 'score' and features.weeks_bought >= 6
+            """
+        ).fetchall()
+    assert pairs > 200
+    assert correlation > 0.7
+
+
+def test_a_weekly_run_gives_what_a_build_from_nothing_gives(
+    weekly_warehouse: Warehouse, warehouse_from_nothing: Warehouse
+) -> None:
+    for schemas in (("core",), ("grid",), ("features",)):
+        assert fingerprints(weekly_warehouse, schemas) == fingerprints(warehouse_from_nothing, schemas)
+    query = (
+        "select recommendations.* from marts.recommendations inner join core.dim_weeks"
+        " on recommendations.target_week = dim_weeks.week and weeks_to_target = 0 order by all"
+    )
+    assert weekly_warehouse.query(query) == warehouse_from_nothing.query(query)
+
+
+def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehouse) -> None:
+    log = (Path(weekly_warehouse.folder) / "logs" / "dbt.log").read_text()
+    # Of eleven prediction weeks one is new, and last week's test week, scored in full, becomes a sampled one.
+    assert "customer_item_features: 2 prediction weeks to build, 9 kept" in log
+    assert weekly_warehouse.query("select count(distinct target_week) from marts.recommendations") == [(2,)]
