@@ -4,20 +4,11 @@
 {%- endmacro %}
 
 
-{# The share of pairs that were not bought which the classifier learns from. Pairs with a history are where the
-   decisions lie, so that more of them are kept. #}
-{% macro negative_sampling_share(weeks_bought) -%}
-    case
-        when {{ weeks_bought }} >= 2 then {{ var('frequent_negative_sampling_share') }}
-        else {{ var('rare_negative_sampling_share') }}
-    end
-{%- endmacro %}
-
-
-{# Whether a pair that was not bought is one of those. #}
-{% macro is_sampled_negative(prediction_week, customer_id, product_id, weeks_bought) -%}
+{# Whether a pair that was not bought is one of those that the classifier learns from. The share is the same for all
+   pairs: LambdaRank compares pairs of a list, and a list with more frequent items than there are teaches a wrong order. #}
+{% macro is_sampled_negative(prediction_week, customer_id, product_id) -%}
     {{ hash_share("concat_ws('|', cast(" ~ prediction_week ~ " as varchar), " ~ customer_id ~ ", " ~ product_id ~ ")") }}
-    < {{ negative_sampling_share(weeks_bought) }}
+    < {{ var('negative_sampling_share') }}
 {%- endmacro %}
 
 

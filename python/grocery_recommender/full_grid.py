@@ -23,6 +23,7 @@ from sklearn.metrics import (
 
 MODELS = ("lightgbm_binary", "lightgbm_lambdarank", "decayed_frequency", "personal_frequency", "popularity", "als")
 PROBABILISTIC_MODELS = ("lightgbm_binary",)
+ORDER_METRICS = {"auc": roc_auc_score, "average_precision": average_precision_score}
 SCHEMA = pa.schema(
     [
         ("prediction_week", pa.int32()),
@@ -100,56 +101,50 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
     pyarrow.Table
         In ``SCHEMA``. Metric names end in ``_repeat`` where only pairs bought in the window count.
     """
+    validation, test = (_read(connection, scores_sql, week_role) for week_role in ("validation", "test"))
     out = []
-    customers, test_week = connection.execute(
-        f"select count(distinct customer_id), max(prediction_week) from ({scores_sql}) where week_role = 'test'"
-    ).fetchall()[0]
-    for suffix, condition in (("", "true"), ("_repeat", "candidate_source = 'repeat'")):
+    for suffix, only_repeat in (("", False), ("_repeat", True)):
+        validation_pairs = validation["is_repeat"] if only_repeat else slice(None)
+        pairs = test["is_repeat"] if only_repeat else slice(None)
+        labels, weights = validation["was_bought"][validation_pairs], validation["pair_weight"][validation_pairs]
+        test_labels = test["was_bought"][pairs]
         for model in MODELS:
-            validation_scores, validation_labels, weights = _read(
-                connection, scores_sql, model, "validation", condition
-            )
-            scores, labels, _ = _read(connection, scores_sql, model, "test", condition)
+            validation_scores, scores = validation[model][validation_pairs], test[model][pairs]
+            ranks = {}
             if model not in PROBABILISTIC_MODELS:
-                to_probability = IsotonicRegression(out_of_bounds="clip").fit(
-                    validation_scores, validation_labels, weights
-                )
-                ranks = {metric: function(labels, scores) for metric, function in _ORDER_METRICS.items()}
+                # The order is that of the scores themselves: isotonic regression flattens parts of it.
+                ranks = {metric: function(test_labels, scores) for metric, function in ORDER_METRICS.items()}
+                to_probability = IsotonicRegression(out_of_bounds="clip").fit(validation_scores, labels, weights)
                 validation_scores, scores = to_probability.predict(validation_scores), to_probability.predict(scores)
-            else:
-                ranks = {}
-            threshold = best_f1_threshold(validation_scores, validation_labels, weights)
-            # The order is that of the scores themselves: isotonic regression flattens parts of it.
-            for metric, value in (metrics(scores, labels, threshold) | ranks).items():
+            threshold = best_f1_threshold(validation_scores, labels, weights)
+            for metric, value in (metrics(scores, test_labels, threshold) | ranks).items():
                 out.append(
                     {
-                        "prediction_week": test_week,
+                        "prediction_week": int(test["prediction_week"][0]),
                         "week_role": "test",
                         "model_name": model,
                         "protocol": "full_grid",
                         "metric": metric + suffix,
                         "metric_value": round(float(value), 12),
-                        "customers": customers,
-                        "pairs": len(labels),
+                        "customers": len(np.unique(test["customer"][pairs])),
+                        "pairs": len(test_labels),
                     }
                 )
     return pa.Table.from_pylist(out, schema=SCHEMA)
 
 
-_ORDER_METRICS = {"auc": roc_auc_score, "average_precision": average_precision_score}
-
-
-def _read(
-    connection: Any, scores_sql: str, model: str, week_role: str, condition: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores, labels and weights of one model in one week, in a fixed order; a missing score is the lowest."""
-    columns = connection.execute(
+def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndarray]:
+    """Columns of one week, in a fixed order, so that sums come out alike; a missing score is the lowest."""
+    scores = ", ".join(
+        f"coalesce(cast({model} as double), min(cast({model} as double)) over () - 1) as {model}" for model in MODELS
+    )
+    return connection.execute(
         f"""
-        select coalesce(cast({model} as double), min(cast({model} as double)) over () - 1) as score,
-            cast(was_bought as tinyint) as label, cast(pair_weight as double) as weight
-        from ({scores_sql}) where week_role = ? and {condition}
-        order by score, label, weight
+        select prediction_week, dense_rank() over (order by customer_id) as customer, {scores},
+            candidate_source = 'repeat' as is_repeat, cast(was_bought as tinyint) as was_bought,
+            cast(pair_weight as double) as pair_weight
+        from ({scores_sql}) where week_role = ?
+        order by customer_id, product_id
         """,
         [week_role],
     ).fetchnumpy()
-    return tuple(np.asarray(columns[name]) for name in ("score", "label", "weight"))

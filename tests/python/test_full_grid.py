@@ -39,7 +39,8 @@ def test_performance_of_every_model_on_the_test_week() -> None:
         """
         create table scores as
         select case when i < 400 then 'validation' else 'test' end as week_role, 9 + i // 400 as prediction_week,
-            'c' || i as customer_id, case when i % 3 = 0 then 'repeat' else 'als' end as candidate_source,
+            'c' || i as customer_id, 'p' || i as product_id,
+            case when i % 3 = 0 then 'repeat' else 'als' end as candidate_source,
             i % 4 = 0 as was_bought, 1.0 as pair_weight,
             case when i % 4 = 0 then 0.7 else 0.1 end as lightgbm_binary, i % 4 = 0 as good, i % 7 as bad
         from range(800) as r(i)

@@ -27,7 +27,6 @@ labelled as (
     select
         candidates.customer_id,
         candidates.product_id,
-        candidates.weeks_bought,
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
         item_weeks.product_id is not null as was_bought
@@ -49,10 +48,9 @@ final as (
         customer_id,
         product_id,
         was_bought,
-        cast(case when was_bought then 1 else 1 / ({{ negative_sampling_share('weeks_bought') }}) end as float)
-            as example_weight
+        cast(case when was_bought then 1 else 1 / {{ var('negative_sampling_share') }} end as float) as example_weight
     from labelled
-    where was_bought or {{ is_sampled_negative('prediction_week', 'customer_id', 'product_id', 'weeks_bought') }}
+    where was_bought or {{ is_sampled_negative('prediction_week', 'customer_id', 'product_id') }}
 
 )
 

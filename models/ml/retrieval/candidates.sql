@@ -44,13 +44,11 @@ window_purchases as (
 
 repeat_candidates as (
 
-    select
+    select distinct
         window_purchases.customer_id,
-        window_purchases.product_id,
-        count(*) as weeks_bought
+        window_purchases.product_id
     from window_purchases
     inner join active_customers on window_purchases.customer_id = active_customers.customer_id
-    group by window_purchases.customer_id, window_purchases.product_id
 
 ),
 
@@ -86,13 +84,13 @@ popular_candidates as (
 
 proposals as (
 
-    select customer_id, product_id, 1 as source_order, weeks_bought, null as als_rank, null as popularity_rank
+    select customer_id, product_id, 1 as source_order, null as als_rank, null as popularity_rank
     from repeat_candidates
     union all
-    select customer_id, product_id, 2 as source_order, 0 as weeks_bought, als_rank, null as popularity_rank
+    select customer_id, product_id, 2 as source_order, als_rank, null as popularity_rank
     from als_candidates
     union all
-    select customer_id, product_id, 3 as source_order, 0 as weeks_bought, null as als_rank, popularity_rank
+    select customer_id, product_id, 3 as source_order, 0 as null as als_rank, popularity_rank
     from popular_candidates
 
 ),
@@ -103,7 +101,6 @@ pairs as (
         customer_id,
         product_id,
         min(source_order) as source_order,
-        max(weeks_bought) as weeks_bought,
         max(als_rank) as als_rank,
         max(popularity_rank) as popularity_rank
     from proposals
@@ -129,7 +126,6 @@ final as (
         pairs.customer_id,
         pairs.product_id,
         case pairs.source_order when 1 then 'repeat' when 2 then 'als' else 'popularity' end as candidate_source,
-        cast(pairs.weeks_bought as integer) as weeks_bought,
         cast(pairs.als_rank as integer) as als_rank,
         cast(pairs.popularity_rank as integer) as popularity_rank
     from pairs
@@ -138,9 +134,7 @@ final as (
     -- A week that only teaches needs the pairs that it teaches with.
     where prediction_week.candidate_coverage = 'full'
         or bought.product_id is not null
-        or {{ is_sampled_negative(
-            'prediction_week.prediction_week', 'pairs.customer_id', 'pairs.product_id', 'pairs.weeks_bought'
-        ) }}
+        or {{ is_sampled_negative('prediction_week.prediction_week', 'pairs.customer_id', 'pairs.product_id') }}
 
 )
 
