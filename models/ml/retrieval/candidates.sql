@@ -90,7 +90,7 @@ proposals as (
     select customer_id, product_id, 2 as source_order, als_rank, null as popularity_rank
     from als_candidates
     union all
-    select customer_id, product_id, 3 as source_order, 0 as null as als_rank, popularity_rank
+    select customer_id, product_id, 3 as source_order, null as als_rank, popularity_rank
     from popular_candidates
 
 ),
