@@ -16,9 +16,9 @@ def model(dbt, session):
         this_week = week.prediction_week
         window = (week.window_first_week_index, week.window_last_week_index)
         customers = read(f"select customer_id from ({active}) where prediction_week = ?", this_week)["customer_id"]
-        seen = read(f"select distinct customer_id, product_id from ({item_weeks}) where week_index between ? and ?", *window)
+        bought = f"select distinct customer_id, product_id from ({item_weeks}) where week_index between ? and ?"
         stored = read(f"select entity, entity_id, factors from ({factors}) where prediction_week = ?", this_week)
-        return als.top_unseen(als.from_rows(stored), seen, customers.combine_chunks(), count)
+        return als.top_unseen(als.from_rows(stored), read(bought, *window), customers.combine_chunks(), count)
 
     schema = pa.schema([("customer_id", pa.string()), ("product_id", pa.string()), ("als_rank", pa.int32())])
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
