@@ -23,7 +23,6 @@ from sklearn.metrics import (
 
 MODELS = ("lightgbm_binary", "lightgbm_lambdarank", "decayed_frequency", "personal_frequency", "popularity", "als")
 PROBABILISTIC_MODELS = ("lightgbm_binary",)
-ORDER_METRICS = {"auc": roc_auc_score, "average_precision": average_precision_score}
 SCHEMA = pa.schema(
     [
         ("prediction_week", pa.int32()),
@@ -66,8 +65,19 @@ def best_f1_threshold(probabilities: np.ndarray, labels: np.ndarray, weights: np
     return float(thresholds[np.argmax(f1[:-1])])
 
 
-def metrics(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> dict[str, float]:
+def metrics(scores: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> dict[str, float]:
     """All full-grid metrics of one model in one week.
+
+    Parameters
+    ----------
+    scores
+        What the model orders by, shape ``(pairs,)``; calibration may flatten parts of this order.
+    probabilities
+        What the scores mean, in [0, 1], shape ``(pairs,)``.
+    labels
+        0 or 1, shape ``(pairs,)``.
+    threshold
+        Probability from which a purchase is predicted.
 
     Raises
     ------
@@ -77,8 +87,8 @@ def metrics(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> 
     if labels.all() or not labels.any():
         raise ValueError("the full-grid protocol needs pairs that were bought and pairs that were not")
     return {
-        "auc": roc_auc_score(labels, probabilities),
-        "average_precision": average_precision_score(labels, probabilities),
+        "auc": roc_auc_score(labels, scores),
+        "average_precision": average_precision_score(labels, scores),
         "log_loss": log_loss(labels, probabilities),
         "brier_score": brier_score_loss(labels, probabilities),
         "expected_calibration_error": expected_calibration_error(probabilities, labels),
@@ -108,16 +118,16 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
         pairs = test["is_repeat"] if only_repeat else slice(None)
         labels, weights = validation["was_bought"][validation_pairs], validation["pair_weight"][validation_pairs]
         test_labels = test["was_bought"][pairs]
+        customers = len(np.unique(test["customer"][pairs]))
         for model in MODELS:
             validation_scores, scores = validation[model][validation_pairs], test[model][pairs]
-            ranks = {}
+            validation_probabilities, probabilities = validation_scores, scores
             if model not in PROBABILISTIC_MODELS:
-                # The order is that of the scores themselves: isotonic regression flattens parts of it.
-                ranks = {metric: function(test_labels, scores) for metric, function in ORDER_METRICS.items()}
                 to_probability = IsotonicRegression(out_of_bounds="clip").fit(validation_scores, labels, weights)
-                validation_scores, scores = to_probability.predict(validation_scores), to_probability.predict(scores)
-            threshold = best_f1_threshold(validation_scores, labels, weights)
-            for metric, value in (metrics(scores, test_labels, threshold) | ranks).items():
+                validation_probabilities = to_probability.predict(validation_scores)
+                probabilities = to_probability.predict(scores)
+            threshold = best_f1_threshold(validation_probabilities, labels, weights)
+            for metric, value in metrics(scores, probabilities, test_labels, threshold).items():
                 out.append(
                     {
                         "prediction_week": int(test["prediction_week"][0]),
@@ -126,7 +136,7 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
                         "protocol": "full_grid",
                         "metric": metric + suffix,
                         "metric_value": round(float(value), 12),
-                        "customers": len(np.unique(test["customer"][pairs])),
+                        "customers": customers,
                         "pairs": len(test_labels),
                     }
                 )
@@ -135,16 +145,18 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
 
 def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndarray]:
     """Columns of one week, in a fixed order, so that sums come out alike; a missing score is the lowest."""
-    scores = ", ".join(
-        f"coalesce(cast({model} as double), min(cast({model} as double)) over () - 1) as {model}" for model in MODELS
-    )
-    return connection.execute(
+    columns = connection.sql(
         f"""
-        select prediction_week, dense_rank() over (order by customer_id) as customer, {scores},
-            candidate_source = 'repeat' as is_repeat, cast(was_bought as tinyint) as was_bought,
-            cast(pair_weight as double) as pair_weight
+        select prediction_week, customer_id, {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat,
+            cast(was_bought as tinyint) as was_bought, cast(pair_weight as double) as pair_weight
         from ({scores_sql}) where week_role = ?
         order by customer_id, product_id
         """,
-        [week_role],
-    ).fetchnumpy()
+        params=[week_role],
+    ).to_arrow_table()
+    week = {name: columns[name].to_numpy() for name in ("prediction_week", "is_repeat", "was_bought", "pair_weight")}
+    week["customer"] = columns["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    for model in MODELS:
+        scores = columns[model].to_numpy().astype(np.float64)
+        week[model] = np.where(np.isnan(scores), np.nanmin(scores) - 1, scores)
+    return week

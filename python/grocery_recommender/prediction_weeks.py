@@ -75,9 +75,9 @@ def stream(
         for week in weeks:
             started = time.monotonic()
             if week in kept:
-                rows = connection.execute(
+                rows = connection.sql(
                     f"select {', '.join(full_schema.names)} from {dbt.this} where prediction_week = ?",
-                    [week.prediction_week],
+                    params=[week.prediction_week],
                 ).to_arrow_table()
             else:
                 rows = compute(connection, week)

@@ -167,11 +167,11 @@ def _read_examples(connection: Any, weeks: list[int], examples_sql: str, feature
     (rows,) = connection.execute(
         f"select count(*) from ({examples_sql}) where prediction_week in (select unnest(?))", [weeks]
     ).fetchall()[0]
-    schema = connection.execute(f"{query} limit 0", [weeks[0], weeks[0]]).to_arrow_table().schema
+    schema = connection.sql(f"{query} limit 0", params=[weeks[0], weeks[0]]).to_arrow_table().schema
 
     def batches() -> Iterator[pa.RecordBatch]:
         for week in weeks:
-            yield from connection.execute(query, [week, week]).to_arrow_reader(50_000)
+            yield from connection.sql(query, params=[week, week]).to_arrow_reader(50_000)
 
     examples = classifier.read_examples(pa.RecordBatchReader.from_batches(schema, batches()), rows)
     report(
@@ -192,4 +192,4 @@ def _run_id(weeks: list[PredictionWeek], purpose: str, config: ClassifierConfig,
 def _stored_runs(connection: Any, table: Any) -> pa.Table:
     if stored_columns(connection, table) != set(SCHEMA.names):
         return SCHEMA.empty_table()
-    return connection.execute(f"select {', '.join(SCHEMA.names)} from {table}").to_arrow_table().cast(SCHEMA)
+    return connection.sql(f"select {', '.join(SCHEMA.names)} from {table}").to_arrow_table().cast(SCHEMA)

@@ -67,8 +67,8 @@ def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, ru
                 continue
             started, rows = time.monotonic(), 0
             run_id, binary, ranker = runs.load_boosters(connection, runs_sql, target_week, PURPOSES[week.week_role])
-            reader = connection.execute(
-                f"select * from ({features_sql}) where prediction_week = ?", [week.prediction_week]
+            reader = connection.sql(
+                f"select * from ({features_sql}) where prediction_week = ?", params=[week.prediction_week]
             ).to_arrow_reader(BATCH_ROWS)
             for scored in classifier.score_batches(reader, binary, ranker, passed_through):
                 rows += scored.num_rows

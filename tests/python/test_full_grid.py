@@ -30,7 +30,7 @@ def test_threshold_with_the_best_f1() -> None:
 
 def test_metrics_need_both_kinds_of_pairs() -> None:
     with pytest.raises(ValueError, match="pairs that were bought and pairs that were not"):
-        full_grid.metrics(np.array([0.5, 0.5]), np.array([0, 0]), 0.5)
+        full_grid.metrics(np.array([1, 2]), np.array([0.5, 0.5]), np.array([0, 0]), 0.5)
 
 
 def test_performance_of_every_model_on_the_test_week() -> None:

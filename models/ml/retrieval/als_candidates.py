@@ -11,7 +11,7 @@ def model(dbt, session):
 
     def propose(connection, week):
         def read(sql, *parameters):
-            return connection.execute(sql, parameters).to_arrow_table()
+            return connection.sql(sql, params=parameters).to_arrow_table()
 
         this_week = week.prediction_week
         window = (week.window_first_week_index, week.window_last_week_index)

@@ -7,14 +7,14 @@ def model(dbt, session):
     item_weeks = dbt.ref("customer_item_weeks").sql_query()
 
     def factorize(connection, week):
-        purchases = connection.execute(
+        purchases = connection.sql(
             f"""
             select customer_id, product_id, cast(sum(quantity) as double) as quantity,
                 count(*) over (partition by product_id) as customers
             from ({item_weeks}) where week_index between ? and ?
             group by customer_id, product_id qualify customers >= ?
             """,
-            [week.window_first_week_index, week.window_last_week_index, als.MINIMUM_CUSTOMERS],
+            params=[week.window_first_week_index, week.window_last_week_index, als.MINIMUM_CUSTOMERS],
         ).to_arrow_table()
         return als.rows(als.fit(purchases, als.AlsConfig()))
 
