@@ -147,13 +147,13 @@ def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndar
     """Columns of one week, in a fixed order, so that sums come out alike; a missing score is the lowest."""
     columns = connection.sql(
         f"""
-        select prediction_week, customer_id, {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat,
+        select prediction_week, customer_id, product_id, {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat,
             cast(was_bought as tinyint) as was_bought, cast(pair_weight as double) as pair_weight
         from ({scores_sql}) where week_role = ?
-        order by customer_id, product_id
         """,
         params=[week_role],
     ).to_arrow_table()
+    columns = columns.sort_by([("customer_id", "ascending"), ("product_id", "ascending")])
     week = {name: columns[name].to_numpy() for name in ("prediction_week", "is_repeat", "was_bought", "pair_weight")}
     week["customer"] = columns["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for model in MODELS:

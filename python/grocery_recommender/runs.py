@@ -162,16 +162,19 @@ def _read_examples(connection: Any, weeks: list[int], examples_sql: str, feature
         from ({examples_sql}) as examples
         inner join ({features_sql}) as features using (prediction_week, customer_id, product_id)
         where examples.prediction_week = ? and features.prediction_week = ?
-        order by features.customer_id, features.product_id
     """
     (rows,) = connection.execute(
         f"select count(*) from ({examples_sql}) where prediction_week in (select unnest(?))", [weeks]
     ).fetchall()[0]
     schema = connection.sql(f"{query} limit 0", params=[weeks[0], weeks[0]]).to_arrow_table().schema
 
+    by_customer = [("customer_id", "ascending"), ("product_id", "ascending")]
+
     def batches() -> Iterator[pa.RecordBatch]:
         for week in weeks:
-            yield from connection.sql(query, params=[week, week]).to_arrow_reader(50_000)
+            # Sorted here: what DuckDB hands to Arrow keeps no order under preserve_insertion_order = false.
+            rows_of_week = connection.sql(query, params=[week, week]).to_arrow_table()
+            yield from rows_of_week.sort_by(by_customer).to_batches(max_chunksize=50_000)
 
     examples = classifier.read_examples(pa.RecordBatchReader.from_batches(schema, batches()), rows)
     report(
