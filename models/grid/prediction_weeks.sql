@@ -117,7 +117,7 @@ final as (
         with_history.prediction_week_index,
         with_history.week_role,
         -- Weeks that only teach need the examples that they teach with; the others are scored in full.
-        case when with_history.week_role in ('test', 'score') then 'full' else 'sampled' end as candidate_coverage,
+        case when with_history.week_role in ('validation', 'test', 'score') then 'full' else 'sampled' end as candidate_coverage,
         with_history.window_first_week_index,
         with_history.window_last_week_index,
         md5(concat_ws(

@@ -57,9 +57,9 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return float(sum(gaps) / len(order))
 
 
-def best_f1_threshold(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+def best_f1_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """The threshold at which F1 is highest; ties go to the lowest threshold."""
-    precision, recall, thresholds = precision_recall_curve(labels, probabilities, sample_weight=weights)
+    precision, recall, thresholds = precision_recall_curve(labels, probabilities)
     total = precision + recall
     f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
     return float(thresholds[np.argmax(f1[:-1])])
@@ -116,17 +116,17 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
     for suffix, only_repeat in (("", False), ("_repeat", True)):
         validation_pairs = validation["is_repeat"] if only_repeat else slice(None)
         pairs = test["is_repeat"] if only_repeat else slice(None)
-        labels, weights = validation["was_bought"][validation_pairs], validation["pair_weight"][validation_pairs]
+        labels = validation["was_bought"][validation_pairs]
         test_labels = test["was_bought"][pairs]
         customers = len(np.unique(test["customer"][pairs]))
         for model in MODELS:
             validation_scores, scores = validation[model][validation_pairs], test[model][pairs]
             validation_probabilities, probabilities = validation_scores, scores
             if model not in PROBABILISTIC_MODELS:
-                to_probability = IsotonicRegression(out_of_bounds="clip").fit(validation_scores, labels, weights)
+                to_probability = IsotonicRegression(out_of_bounds="clip").fit(validation_scores, labels)
                 validation_probabilities = to_probability.predict(validation_scores)
                 probabilities = to_probability.predict(scores)
-            threshold = best_f1_threshold(validation_probabilities, labels, weights)
+            threshold = best_f1_threshold(validation_probabilities, labels)
             for metric, value in metrics(scores, probabilities, test_labels, threshold).items():
                 out.append(
                     {
@@ -148,13 +148,13 @@ def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndar
     columns = connection.sql(
         f"""
         select prediction_week, customer_id, product_id, {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat,
-            cast(was_bought as tinyint) as was_bought, cast(pair_weight as double) as pair_weight
+            cast(was_bought as tinyint) as was_bought
         from ({scores_sql}) where week_role = ?
         """,
         params=[week_role],
     ).to_arrow_table()
     columns = columns.sort_by([("customer_id", "ascending"), ("product_id", "ascending")])
-    week = {name: columns[name].to_numpy() for name in ("prediction_week", "is_repeat", "was_bought", "pair_weight")}
+    week = {name: columns[name].to_numpy() for name in ("prediction_week", "is_repeat", "was_bought")}
     week["customer"] = columns["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for model in MODELS:
         scores = columns[model].to_numpy().astype(np.float64)

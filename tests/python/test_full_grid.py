@@ -23,9 +23,6 @@ def test_perfect_probabilities_have_no_calibration_error() -> None:
 def test_threshold_with_the_best_f1() -> None:
     probabilities = np.array([0.1, 0.4, 0.6, 0.9])
     assert full_grid.best_f1_threshold(probabilities, np.array([0, 1, 0, 1])) == 0.4
-    # Weights can turn the choice: ten negatives stand behind the .6.
-    weights = np.array([1.0, 1.0, 10.0, 1.0])
-    assert full_grid.best_f1_threshold(probabilities, np.array([0, 1, 0, 1]), weights) == 0.9
 
 
 def test_metrics_need_both_kinds_of_pairs() -> None:
@@ -41,7 +38,7 @@ def test_performance_of_every_model_on_the_test_week() -> None:
         select case when i < 400 then 'validation' else 'test' end as week_role, 9 + i // 400 as prediction_week,
             'c' || i as customer_id, 'p' || i as product_id,
             case when i % 3 = 0 then 'repeat' else 'als' end as candidate_source,
-            i % 4 = 0 as was_bought, 1.0 as pair_weight,
+            i % 4 = 0 as was_bought,
             case when i % 4 = 0 then 0.7 else 0.1 end as lightgbm_binary, i % 4 = 0 as good, i % 7 as bad
         from range(800) as r(i)
         """

@@ -1,5 +1,4 @@
--- Every model's score on the same candidates of the weeks that no training saw, beside what came true. The test
--- week is there in full; of the validation week, which only sets thresholds, the weighted sample is.
+-- Every model's score on the same candidates of the weeks that no training saw, beside what came true.
 with
 
 prediction_weeks as (
@@ -11,12 +10,6 @@ prediction_weeks as (
 candidate_scores as (
 
     select * from {{ ref('candidate_scores') }}
-
-),
-
-training_examples as (
-
-    select * from {{ ref('training_examples') }} where example_weight > 1
 
 ),
 
@@ -35,9 +28,6 @@ final as (
         candidate_scores.product_id,
         candidate_scores.candidate_source,
         item_weeks.product_id is not null as was_bought,
-        case
-            when prediction_weeks.week_role = 'validation' then coalesce(training_examples.example_weight, 1) else 1
-        end as pair_weight,
         candidate_scores.ranking_score as lightgbm_lambdarank,
         candidate_scores.purchase_probability as lightgbm_binary,
         candidate_scores.product_baskets_4_weeks as popularity,
@@ -46,10 +36,6 @@ final as (
         candidate_scores.als_score as als
     from candidate_scores
     inner join prediction_weeks on candidate_scores.prediction_week = prediction_weeks.prediction_week
-    left join training_examples
-        on candidate_scores.prediction_week = training_examples.prediction_week
-        and candidate_scores.customer_id = training_examples.customer_id
-        and candidate_scores.product_id = training_examples.product_id
     left join item_weeks
         on candidate_scores.prediction_week = item_weeks.week
         and candidate_scores.customer_id = item_weeks.customer_id
