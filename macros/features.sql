@@ -48,9 +48,46 @@
 
 {# The columns of a feature model that are features: all but its keys. With a prefix for the level it is joined at. #}
 {% macro feature_columns(relation, alias, prefix='') -%}
-    {%- set keys = ['prediction_week', 'build_fingerprint', 'customer_id', 'product_id', 'item_level', 'customer_key', 'item_key'] -%}
+    {%- set keys = ['prediction_week', 'build_fingerprint', 'customer_id', 'product_id', 'item_level', 'customer_key', 'item_key', 'product_key'] -%}
     {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | reject('in', keys) | list -%}
     {%- for column in columns %}
         {{ alias }}.{{ column }} as {{ prefix }}{{ column }}{{ "," if not loop.last }}
     {%- endfor -%}
+{%- endmacro %}
+
+
+{# Hazards are estimated per band of purchase number and per band of weeks since the last purchase. #}
+{% macro purchase_band(purchase_number) -%}
+    case
+            when {{ purchase_number }} <= 3 then {{ purchase_number }}
+            when {{ purchase_number }} <= 6 then 4
+            when {{ purchase_number }} <= 12 then 7
+            else 13
+        end
+{%- endmacro %}
+
+{% macro elapsed_bands() -%}
+    {{ return([(1, 1), (2, 2), (3, 3), (4, 4), (5, 6), (7, 9), (10, 13), (14, 19), (20, 29), (30, 1000)]) }}
+{%- endmacro %}
+
+{# The bands as rows of first_week and last_week. #}
+{% macro elapsed_bands_rows() -%}
+    {%- for first_week, last_week in elapsed_bands() -%}
+    select {{ first_week }} as first_week, {{ last_week }} as last_week
+    {{- " union all " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# The first week of the band that some number of weeks lies in. #}
+{% macro elapsed_band(weeks) -%}
+    case
+            {%- for first_week, last_week in elapsed_bands() %}
+            when {{ weeks }} <= {{ last_week }} then {{ first_week }}
+            {%- endfor %}
+        end
+{%- endmacro %}
+
+{# Weeks at risk that the coarser estimate counts for when a finer one is shrunk to it. #}
+{% macro hazard_prior_weeks() -%}
+    20
 {%- endmacro %}

@@ -2,7 +2,9 @@
 {% macro recommendation_reason() -%}
     concat(
         case
-            when candidate_source = 'als' then 'New to you: customers with baskets like yours buy it'
+            when candidate_source in ('als', 'neighbours') then 'New to you: customers with baskets like yours buy it'
+            when candidate_source = 'category' then 'New to you: much bought lately, in a category that you buy'
+            when candidate_source = 'offer' then 'New to you: on offer, in a category that you buy'
             when candidate_source = 'popularity' then 'New to you: among the most bought of the last four weeks'
             when visits = 1 then concat('Bought once in the last ', window_weeks, ' weeks')
             else concat('Bought ', visits, ' times in the last ', window_weeks, ' weeks')

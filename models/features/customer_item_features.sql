@@ -8,9 +8,9 @@ prediction_week as (
 
 ),
 
-candidate_items as (
+candidates as (
 
-    select * from {{ ref('candidate_items') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('candidates') }} where prediction_week = {{ prediction_week() }}
 
 ),
 
@@ -20,10 +20,27 @@ item_days as (
 
 ),
 
+customer_days as (
+
+    select * from {{ ref('customer_days') }}
+
+),
+
+shopping_days as (
+
+    select
+        customer_days.customer_key,
+        max(customer_days.shopping_day_number) as shopping_days
+    from customer_days
+    inner join prediction_week on customer_days.week_index <= prediction_week.window_last_week_index
+    group by customer_days.customer_key
+
+),
+
 needed_items as (
 
     {% for level in item_levels() %}
-    select distinct customer_key, {{ level }}_key as item_key from candidate_items
+    select distinct customer_key, {{ level }}_key as item_key from candidates
     {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -36,8 +53,10 @@ days as (
         prediction_week.prediction_week_index - item_days.week_index as weeks_ago,
         case
             when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
-        end as gap_days_in_window
+        end as gap_days_in_window,
+        shopping_days.shopping_days - item_days.shopping_day_number as shopping_days_ago
     from item_days
+    inner join shopping_days on item_days.customer_key = shopping_days.customer_key
     inner join prediction_week
         on item_days.week_index between prediction_week.window_first_week_index
         and prediction_week.window_last_week_index
@@ -56,6 +75,12 @@ aggregated as (
         {{ window_sums('quantity') }},
         {{ window_sums('spend') }},
         {{ decayed_sums('visits') }},
+        {% for shopping_days in [5, 10] %}
+        cast(count_if(shopping_days_ago < {{ shopping_days }}) as float)
+            as purchases_of_last_{{ shopping_days }}_shopping_days,
+        {% endfor %}
+        cast(min(shopping_days_ago) as float) as shopping_days_since_last_purchase,
+        cast(count(*) * 1.0 / (max(shopping_days_ago) + 1) as float) as shopping_day_share,
         count(distinct week_index) as weeks_bought,
         count(gap_days_in_window) as gaps,
         sum(cast(gap_days_in_window as double)) as summed_gap_days,
@@ -103,6 +128,9 @@ final as (
             as days_since_first_purchase,
         cast(cycles.days_since_last_purchase as float) as days_since_last_purchase,
         cast(cycles.days_since_last_purchase / nullif(cycles.median_gap_days, 0) as float) as overdue_ratio,
+        cast(
+            cycles.shopping_days_since_last_purchase * cycles.shopping_day_share as float
+        ) as shopping_days_overdue_ratio,
         cast((cycles.days_since_last_purchase - cycles.mean_gap_days) / nullif(cycles.spread_gap_days, 0) as float)
             as overdue_zscore
     from cycles

@@ -39,7 +39,9 @@ popularity as (
         item_level,
         {{ window_sums('baskets', windows=[1, 4, 8, 26, 52]) }},
         {{ decayed_sums('baskets') }},
-        sum(spend) / nullif(sum(quantity), 0) as mean_unit_price
+        sum(spend) / nullif(sum(quantity), 0) as mean_unit_price,
+        sum(case when weeks_ago <= 4 then spend end)
+        / nullif(sum(case when weeks_ago <= 4 then quantity end), 0) as recent_unit_price
     from weeks
     group by item_key, item_level
 
@@ -89,13 +91,14 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        popularity.* exclude (mean_unit_price),
+        popularity.* exclude (mean_unit_price, recent_unit_price),
         -- Above 1: more baskets in the last four weeks than the window's average month saw.
         cast(
             popularity.baskets_4_weeks / nullif(popularity.baskets_52_weeks, 0)
             * (prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1) / 4.0 as float
         ) as trend,
         cast(popularity.mean_unit_price as float) as mean_unit_price,
+        cast(popularity.recent_unit_price / nullif(popularity.mean_unit_price, 0) as float) as price_change_4_weeks,
         cast(coalesce(buyers.customers, 0) as float) as customers,
         cast(buyers.one_time_customers / nullif(buyers.customers, 0) as float) as one_time_customer_share,
         cast(buyers.purchase_days / nullif(buyers.customers, 0) as float) as purchase_days_per_customer,

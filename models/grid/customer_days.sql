@@ -26,7 +26,8 @@ with_previous as (
     select
         *,
         lag(purchased_on) over visits_in_order as previous_purchased_on,
-        lag(week_index) over visits_in_order as previous_week_index
+        lag(week_index) over visits_in_order as previous_week_index,
+        row_number() over visits_in_order as shopping_day_number
     from days
     window visits_in_order as (partition by customer_id order by purchased_on)
 
@@ -35,9 +36,11 @@ with_previous as (
 final as (
 
     select
+        {{ surrogate_key(['customer_id']) }} as customer_key,
         customer_id,
         week_index,
         previous_week_index,
+        cast(shopping_day_number as integer) as shopping_day_number,
         visits,
         products,
         spend,

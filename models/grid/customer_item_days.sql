@@ -8,6 +8,12 @@ item_lines as (
 
 ),
 
+customer_days as (
+
+    select * from {{ ref('customer_days') }}
+
+),
+
 baskets as (
 
     {% for level in item_levels() %}
@@ -58,17 +64,21 @@ with_previous as (
 final as (
 
     select
-        customer_key,
-        item_key,
-        item_level,
-        week_index,
-        previous_week_index,
-        cast(visits as integer) as visits,
-        cast(quantity as decimal(12, 3)) as quantity,
-        cast(spend as decimal(12, 2)) as spend,
-        cast({{ days_between('previous_purchased_on', 'purchased_on') }} as integer) as gap_days,
-        purchased_on
+        with_previous.customer_key,
+        with_previous.item_key,
+        with_previous.item_level,
+        with_previous.week_index,
+        with_previous.previous_week_index,
+        customer_days.shopping_day_number,
+        cast(with_previous.visits as integer) as visits,
+        cast(with_previous.quantity as decimal(12, 3)) as quantity,
+        cast(with_previous.spend as decimal(12, 2)) as spend,
+        cast({{ days_between('with_previous.previous_purchased_on', 'with_previous.purchased_on') }} as integer) as gap_days,
+        with_previous.purchased_on
     from with_previous
+    inner join customer_days
+        on with_previous.customer_key = customer_days.customer_key
+        and with_previous.purchased_on = customer_days.purchased_on
 
 )
 

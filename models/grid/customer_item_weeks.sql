@@ -45,7 +45,9 @@ product_weeks as (
 final as (
 
     select
+        customers.customer_key,
         customers.customer_id,
+        products.product_key,
         products.product_id,
         weeks.week,
         product_weeks.week_index,

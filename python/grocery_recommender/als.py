@@ -16,6 +16,8 @@ import scipy.sparse
 from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
+from grocery_recommender.identifiers import encode, positions
+
 # Products with fewer customers than this in the window say nothing about who is alike; they get no factors.
 MINIMUM_CUSTOMERS = 5
 
@@ -83,8 +85,8 @@ def purchase_matrix(
     matrix, customer_ids, product_ids
         CSR float32 ``(customers, products)``, and the sorted ids of its rows and columns.
     """
-    customer_ids, rows = _encode(purchases["customer_id"])
-    product_ids, columns = _encode(purchases["product_id"])
+    customer_ids, rows = encode(purchases["customer_id"])
+    product_ids, columns = encode(purchases["product_id"])
     quantities = purchases["quantity"].to_numpy().astype(np.float64)
     totals = np.bincount(columns, weights=quantities, minlength=len(product_ids))
     pairs = np.bincount(columns, minlength=len(product_ids))
@@ -196,7 +198,7 @@ def top_unseen(
     pyarrow.Table
         ``customer_id``, ``product_id``, ``als_rank`` (int32, from 1), sorted by customer and rank.
     """
-    wanted = np.unique(_positions(customers, factors.customer_ids))
+    wanted = np.unique(positions(customers, factors.customer_ids))
     wanted = wanted[wanted >= 0]
     seen_matrix = _seen_matrix(factors, seen)
     count = min(count, len(factors.product_ids))
@@ -225,24 +227,8 @@ def top_unseen(
 
 
 def _seen_matrix(factors: Factors, seen: pa.Table) -> scipy.sparse.csr_matrix:
-    rows = _positions(seen["customer_id"], factors.customer_ids)
-    columns = _positions(seen["product_id"], factors.product_ids)
+    rows = positions(seen["customer_id"], factors.customer_ids)
+    columns = positions(seen["product_id"], factors.product_ids)
     known = (rows >= 0) & (columns >= 0)
     shape = (len(factors.customer_ids), len(factors.product_ids))
     return scipy.sparse.csr_matrix((np.ones(known.sum(), dtype=bool), (rows[known], columns[known])), shape=shape)
-
-
-def _positions(ids: pa.Array | pa.ChunkedArray, among: pa.StringArray) -> np.ndarray:
-    """Where each id stands among others; -1 where it does not."""
-    positions = pyarrow.compute.index_in(ids.cast(pa.string()), value_set=among)
-    return pyarrow.compute.fill_null(positions, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def _encode(ids: pa.ChunkedArray) -> tuple[pa.StringArray, np.ndarray]:
-    """Sorted distinct ids, and each row's position among them."""
-    encoded = ids.combine_chunks().dictionary_encode()
-    dictionary = encoded.dictionary.cast(pa.string())
-    order = np.argsort(dictionary.to_numpy(zero_copy_only=False).astype(object), kind="stable")
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.arange(len(order))
-    return dictionary.take(pa.array(order)), position[encoded.indices.to_numpy()]

@@ -32,7 +32,9 @@ FEATURE_CODE = (
     "models/features",
     "models/ml/retrieval",
     "python/grocery_recommender/als.py",
+    "python/grocery_recommender/identifiers.py",
     "python/grocery_recommender/prediction_weeks.py",
+    "python/grocery_recommender/tifu_knn.py",
 )
 ALL_CODE = ("dbt_project.yml", "macros", "models", "python")
 

@@ -21,7 +21,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-MODELS = ("lightgbm_binary", "lightgbm_lambdarank", "decayed_frequency", "personal_frequency", "popularity", "als")
+MODELS = (
+    "lightgbm_binary",
+    "lightgbm_lambdarank",
+    "tifu_knn",
+    "decayed_frequency",
+    "personal_frequency",
+)
 PROBABILISTIC_MODELS = ("lightgbm_binary",)
 SCHEMA = pa.schema(
     [

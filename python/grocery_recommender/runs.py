@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -46,9 +46,11 @@ SCHEMA = pa.schema(
 )
 LIBRARIES = ("lightgbm", "implicit", "duckdb", "numpy")
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
+# The latest training weeks, on which the features are screened.
+SCREENING_WEEKS = 3
 
 
-def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: str, features_sql: str) -> pa.Table:
+def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: str) -> pa.Table:
     """The runs of the target week, and every run that the table held before.
 
     A run whose inputs and parameters are those of a stored run is not fitted again.
@@ -59,8 +61,8 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
         The two arguments of a dbt Python model.
     weeks
         The prediction weeks, in order of time.
-    examples_sql, features_sql
-        Queries for ``training_examples`` and ``candidate_features``.
+    examples_sql
+        Query for ``training_features``.
 
     Returns
     -------
@@ -91,22 +93,26 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
         report("classifier: the stored runs fit these inputs, nothing to learn")
         return stored
 
-    labelled = [w.prediction_week for w in weeks if w.week_role != "score"]
-    examples = _read_examples(connection, labelled, examples_sql, features_sql)
     train = [w.prediction_week for w in by_role["train"]]
-    newest = labelled[-len(train) :]
-    validation = examples.of_weeks([by_role["validation"][0].prediction_week])
+    labelled = [w.prediction_week for w in weeks if w.week_role != "score"]
+    validation_week = by_role["validation"][0].prediction_week
+    read = partial(_read_examples, connection, examples_sql)
+    features = classifier.screen_features(read(train[-SCREENING_WEEKS:]), classifier.SCREENED_FEATURES)
+    examples = read(labelled, features)
     fitted = []
-    for config in MODELS:
-        rounds = None
-        for purpose, training_weeks in (("evaluation", train), ("production", newest)):
+    rounds: dict[str, int] = {}
+    for purpose, training_weeks in (("evaluation", train), ("production", labelled[-len(train) :])):
+        learnt_from = classifier.bin_examples(examples.of_weeks(training_weeks))
+        validation = None
+        if purpose == "evaluation":
+            validation = classifier.bin_examples(examples.of_weeks([validation_week]), learnt_from)
+        for config in MODELS:
             started = time.monotonic()
-            learnt_from = examples.of_weeks(training_weeks)
-            booster = classifier.fit(learnt_from, config, validation=validation, rounds=rounds)
-            rounds = booster.num_trees()
+            booster = classifier.fit(learnt_from, config, validation, rounds.get(config.objective))
+            rounds[config.objective] = booster.num_trees()
             seconds = time.monotonic() - started
             run_id, fingerprint = wanted[purpose, config.objective]
-            report(f"classifier: {run_id}, {rounds} trees, {seconds:.1f} s")
+            report(f"classifier: {run_id}, {booster.num_trees()} trees, {seconds:.1f} s")
             fitted.append(
                 {
                     "model_run_id": run_id,
@@ -116,9 +122,9 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
                     "algorithm": "lightgbm",
                     "parameters": json.dumps(asdict(config), sort_keys=True),
                     "training_weeks": json.dumps(training_weeks),
-                    "training_rows": len(learnt_from.weeks),
-                    "best_iteration": rounds,
-                    "feature_names": examples.feature_names,
+                    "training_rows": len(learnt_from.weights),
+                    "best_iteration": booster.num_trees(),
+                    "feature_names": features,
                     "model_text": booster.model_to_string(),
                     "input_fingerprint": fingerprint,
                     "code_version": code_version,
@@ -156,30 +162,17 @@ def load_boosters(
     )
 
 
-def _read_examples(connection: Any, weeks: list[int], examples_sql: str, features_sql: str) -> Examples:
-    query = f"""
-        select features.*, examples.was_bought, examples.example_weight
-        from ({examples_sql}) as examples
-        inner join ({features_sql}) as features using (prediction_week, customer_id, product_id)
-        where examples.prediction_week = ? and features.prediction_week = ?
-    """
-    (rows,) = connection.execute(
-        f"select count(*) from ({examples_sql}) where prediction_week in (select unnest(?))", [weeks]
-    ).fetchall()[0]
-    schema = connection.sql(f"{query} limit 0", params=[weeks[0], weeks[0]]).to_arrow_table().schema
-
-    by_customer = [("customer_id", "ascending"), ("product_id", "ascending")]
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for week in weeks:
-            # Sorted here: what DuckDB hands to Arrow keeps no order under preserve_insertion_order = false.
-            rows_of_week = connection.sql(query, params=[week, week]).to_arrow_table()
-            yield from rows_of_week.sort_by(by_customer).to_batches(max_chunksize=50_000)
-
-    examples = classifier.read_examples(pa.RecordBatchReader.from_batches(schema, batches()), rows)
+def _read_examples(connection: Any, examples_sql: str, weeks: list[int], features: list[str] | None = None) -> Examples:
+    """The examples of some weeks, with all features or those that are named."""
+    started = time.monotonic()
+    columns = "*" if features is None else ", ".join((*classifier.KEYS, "was_bought", "example_weight", *features))
+    rows = connection.sql(
+        f"select {columns} from ({examples_sql}) where prediction_week in ({', '.join(map(str, weeks))})"
+    ).to_arrow_table()
+    examples = classifier.examples_from_rows(rows)
     report(
-        f"classifier: {rows:,} examples of {len(weeks)} weeks, {examples.was_bought.sum():,} bought,"
-        f" {len(examples.feature_names)} features"
+        f"classifier: {rows.num_rows:,} examples of {len(weeks)} weeks, {examples.was_bought.sum():,} bought,"
+        f" {len(examples.feature_names)} features, {time.monotonic() - started:.1f} s"
     )
     return examples
 

@@ -16,6 +16,8 @@ BATCH_ROWS = 50_000
 PURPOSES = {"validation": "evaluation", "test": "evaluation", "score": "production"}
 # Features that the baselines and the reasons are made of: they pass by here once, so nobody joins them again.
 FACTS = (
+    "tifu_score",
+    "neighbour_score",
     "als_score",
     "product_baskets_4_weeks",
     "customer_product_visits_52_weeks",
@@ -67,8 +69,9 @@ def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, ru
                 continue
             started, rows = time.monotonic(), 0
             run_id, binary, ranker = runs.load_boosters(connection, runs_sql, target_week, PURPOSES[week.week_role])
+            columns = ", ".join(dict.fromkeys((*passed_through, *binary.feature_name())))
             reader = connection.sql(
-                f"select * from ({features_sql}) where prediction_week = ?", params=[week.prediction_week]
+                f"select {columns} from ({features_sql}) where prediction_week = ?", params=[week.prediction_week]
             ).to_arrow_reader(BATCH_ROWS)
             for scored in classifier.score_batches(reader, binary, ranker, passed_through):
                 rows += scored.num_rows

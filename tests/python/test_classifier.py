@@ -36,8 +36,16 @@ def example_table(weeks: tuple[int, ...] = (1, 2, 3)) -> pa.Table:
 
 
 def examples(weeks: tuple[int, ...] = (1, 2, 3)) -> classifier.Examples:
-    table = example_table(weeks)
-    return classifier.read_examples(table.to_reader(max_chunksize=400), table.num_rows)
+    return classifier.examples_from_rows(example_table(weeks))
+
+
+def fit(
+    data: classifier.Examples, config: classifier.ClassifierConfig, validation: classifier.Examples | None = None
+) -> lightgbm.Booster:
+    binned = classifier.bin_examples(data)
+    if validation is None:
+        return classifier.fit(binned, config, rounds=10)
+    return classifier.fit(binned, config, classifier.bin_examples(validation, binned))
 
 
 def test_examples_arrive_whole_and_in_order() -> None:
@@ -51,15 +59,22 @@ def test_examples_arrive_whole_and_in_order() -> None:
     assert set(read.of_weeks([1, 3]).weeks) == {1, 3}
 
 
-@pytest.mark.parametrize(("announced", "got"), [(9, "got more"), (4501, "got 4500")])
-def test_a_wrong_number_of_rows_is_an_error(announced: int, got: str) -> None:
-    with pytest.raises(ValueError, match=f"expected {announced} training examples, {got}"):
-        classifier.read_examples(example_table().to_reader(), announced)
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    table = example_table()
+    shuffled = table.take(pa.array(np.random.default_rng(2).permutation(table.num_rows)))
+    read, again = classifier.examples_from_rows(table), classifier.examples_from_rows(shuffled)
+    np.testing.assert_array_equal(again.features, read.features)
+    np.testing.assert_array_equal(again.group_sizes(), read.group_sizes())
+
+
+def test_no_examples_are_an_error() -> None:
+    with pytest.raises(ValueError, match="no training examples"):
+        classifier.examples_from_rows(example_table().slice(0, 0))
 
 
 def test_probabilities_are_those_of_the_weighted_grid() -> None:
     data = examples()
-    booster = classifier.fit(data.of_weeks([1, 2]), BINARY, validation=data.of_weeks([3]))
+    booster = fit(data.of_weeks([1, 2]), BINARY, data.of_weeks([3]))
     expected = np.average(data.was_bought, weights=data.weights)
     predicted = np.average(booster.predict(data.features), weights=data.weights)
     assert predicted == pytest.approx(expected, rel=0.1)
@@ -67,8 +82,8 @@ def test_probabilities_are_those_of_the_weighted_grid() -> None:
 
 def test_rounds_are_chosen_on_the_validation_weeks() -> None:
     data = examples()
-    chosen = classifier.fit(data.of_weeks([1, 2]), BINARY, validation=data.of_weeks([3]))
-    fixed = classifier.fit(data.of_weeks([1, 2]), BINARY, rounds=7)
+    chosen = fit(data.of_weeks([1, 2]), BINARY, data.of_weeks([3]))
+    fixed = classifier.fit(classifier.bin_examples(data.of_weeks([1, 2])), BINARY, rounds=7)
     assert 0 < chosen.num_trees() <= 40
     assert fixed.num_trees() == 7
 
@@ -76,16 +91,14 @@ def test_rounds_are_chosen_on_the_validation_weeks() -> None:
 @pytest.mark.parametrize("config", [BINARY, LAMBDARANK], ids=lambda config: config.objective)
 def test_the_same_input_gives_the_same_text(config: classifier.ClassifierConfig) -> None:
     data = examples()
-    texts = {
-        classifier.fit(data.of_weeks([1, 2]), config, validation=data.of_weeks([3])).model_to_string() for _ in range(2)
-    }
+    texts = {fit(data.of_weeks([1, 2]), config, data.of_weeks([3])).model_to_string() for _ in range(2)}
     assert len(texts) == 1
 
 
 def test_a_stored_booster_scores_like_the_fitted_one() -> None:
     data, table = examples(), example_table()
-    binary = classifier.fit(data, BINARY, rounds=10)
-    ranker = classifier.fit(data, LAMBDARANK, rounds=10)
+    binary = fit(data, BINARY)
+    ranker = fit(data, LAMBDARANK)
     again = [lightgbm.Booster(model_str=booster.model_to_string()) for booster in (binary, ranker)]
     scored = pa.Table.from_batches(classifier.score_batches(table.to_reader(max_chunksize=700), *again))
     np.testing.assert_array_equal(scored["purchase_probability"].to_numpy(), binary.predict(data.features))
@@ -98,7 +111,7 @@ def test_a_stored_booster_scores_like_the_fitted_one() -> None:
 
 def test_the_ranker_puts_purchases_first() -> None:
     data = examples()
-    ranker = classifier.fit(data.of_weeks([1, 2]), LAMBDARANK, validation=data.of_weeks([3]))
+    ranker = fit(data.of_weeks([1, 2]), LAMBDARANK, data.of_weeks([3]))
     held_out = data.of_weeks([3])
     scores = ranker.predict(held_out.features).reshape(-1, 15)
     bought = held_out.was_bought.reshape(-1, 15)
@@ -110,9 +123,24 @@ def test_nothing_to_tell_apart_is_an_error() -> None:
     data = examples()
     nothing_bought = replace(data, was_bought=np.zeros_like(data.was_bought))
     with pytest.raises(ValueError, match="no purchases to learn from"):
-        classifier.fit(nothing_bought, BINARY, rounds=3)
+        classifier.bin_examples(nothing_bought)
 
 
 def test_a_fit_without_validation_needs_its_rounds() -> None:
     with pytest.raises(ValueError, match="validation examples or a number of rounds"):
-        classifier.fit(examples(), BINARY)
+        classifier.fit(classifier.bin_examples(examples()), BINARY)
+
+
+def test_boosters_share_bins_but_not_weights() -> None:
+    data = examples()
+    shared = classifier.bin_examples(data)
+    alone = {config.objective: fit(data, config).model_to_string() for config in (BINARY, LAMBDARANK)}
+    for config in (LAMBDARANK, BINARY, LAMBDARANK):
+        booster = classifier.fit(shared, config, rounds=10)
+        assert booster.model_to_string() == alone[config.objective]
+
+
+def test_screening_keeps_what_tells_purchases_apart() -> None:
+    data = examples()
+    assert classifier.screen_features(data, 1) == ["signal"]
+    assert classifier.screen_features(data, 5) == ["signal", "noise"]

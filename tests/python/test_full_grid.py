@@ -45,7 +45,8 @@ def test_performance_of_every_model_on_the_test_week() -> None:
     )
     query = """
         select *, cast(good as integer) as lightgbm_lambdarank, cast(good as integer) as decayed_frequency,
-            bad as personal_frequency, bad as popularity, case when bad > 3 then bad end as als from scores
+            bad as tifu_knn,
+            case when bad > 3 then bad end as personal_frequency from scores
     """
     rows = {(r["model_name"], r["metric"]): r for r in full_grid.performance(connection, query).to_pylist()}
     assert {model for model, _ in rows} == set(full_grid.MODELS)
@@ -53,6 +54,6 @@ def test_performance_of_every_model_on_the_test_week() -> None:
     assert rows["lightgbm_binary", "log_loss"]["metric_value"] == pytest.approx(
         -(np.log(0.7) + 3 * np.log(0.9)) / 4, abs=1e-9
     )
-    assert 0.4 < rows["popularity", "auc"]["metric_value"] < 0.6
-    assert rows["popularity", "f1_repeat"]["pairs"] < rows["popularity", "f1"]["pairs"] == 400
+    assert 0.4 < rows["tifu_knn", "auc"]["metric_value"] < 0.6
+    assert rows["tifu_knn", "f1_repeat"]["pairs"] < rows["tifu_knn", "f1"]["pairs"] == 400
     assert {r["prediction_week"] for r in rows.values()} == {10}

@@ -30,6 +30,8 @@ final as (
         item_weeks.product_id is not null as was_bought,
         candidate_scores.ranking_score as lightgbm_lambdarank,
         candidate_scores.purchase_probability as lightgbm_binary,
+        candidate_scores.tifu_score as tifu_knn,
+        candidate_scores.neighbour_score as user_knn,
         candidate_scores.product_baskets_4_weeks as popularity,
         candidate_scores.customer_product_visits_52_weeks as personal_frequency,
         candidate_scores.customer_product_visits_decayed_16_weeks as decayed_frequency,

@@ -4,6 +4,5 @@ from grocery_recommender import prediction_weeks, runs
 def model(dbt, session):
     dbt.config(materialized="table")
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
-    examples = dbt.ref("training_examples").sql_query()
-    features = dbt.ref("candidate_features").sql_query()
-    return runs.fit_runs(dbt, session, weeks, examples, features)
+    examples = dbt.ref("training_features").sql_query()
+    return runs.fit_runs(dbt, session, weeks, examples)

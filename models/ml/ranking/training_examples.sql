@@ -1,7 +1,6 @@
 {{ config(materialized='per_prediction_week') }}
 
 -- Positives, and a sample of the pairs that were not bought; each sampled pair stands for the inverse of its share.
--- The features stay where they are: the learner joins them batch by batch.
 with
 
 prediction_week as (
@@ -25,10 +24,7 @@ item_weeks as (
 labelled as (
 
     select
-        candidates.customer_id,
-        candidates.product_id,
-        prediction_week.prediction_week,
-        prediction_week.build_fingerprint,
+        candidates.*,
         item_weeks.product_id is not null as was_bought
     from candidates
     cross join prediction_week
@@ -43,11 +39,7 @@ labelled as (
 final as (
 
     select
-        prediction_week,
-        build_fingerprint,
-        customer_id,
-        product_id,
-        was_bought,
+        *,
         cast(case when was_bought then 1 else 1 / {{ var('negative_sampling_share') }} end as float) as example_weight
     from labelled
     where was_bought or {{ is_sampled_negative('prediction_week', 'customer_id', 'product_id') }}

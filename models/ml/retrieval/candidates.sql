@@ -1,7 +1,10 @@
 {{ config(materialized='per_prediction_week') }}
 
--- Which customer and product pairs get a score: everything bought in the window, and new products that either
--- collaborative filtering or the last weeks' popularity proposes.
+-- Which customer and product pairs get a score: everything bought in the window, and the new products that any of
+-- five sources proposes. Of a product with several sources, the first is named. With the keys of the items, at every
+-- level, whose history the features of the pair look at.
+{% set sources = ['repeat', 'als', 'neighbours', 'category', 'offer', 'popularity'] %}
+
 with
 
 prediction_week as (
@@ -22,44 +25,42 @@ item_weeks as (
 
 ),
 
+tifu_knn as (
+
+    select * from {{ ref('tifu_knn') }} where prediction_week = {{ prediction_week() }}
+
+),
+
 als_candidates as (
 
     select * from {{ ref('als_candidates') }} where prediction_week = {{ prediction_week() }}
 
 ),
 
-window_purchases as (
+category_candidates as (
 
-    select
-        item_weeks.customer_id,
-        item_weeks.product_id,
-        item_weeks.week_index,
-        prediction_week.prediction_week_index - item_weeks.week_index as weeks_ago
-    from item_weeks
-    inner join prediction_week
-        on item_weeks.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    select * from {{ ref('category_candidates') }} where prediction_week = {{ prediction_week() }}
 
 ),
 
-repeat_candidates as (
+product_items as (
 
-    select distinct
-        window_purchases.customer_id,
-        window_purchases.product_id
-    from window_purchases
-    inner join active_customers on window_purchases.customer_id = active_customers.customer_id
+    select * from {{ ref('product_items') }} where prediction_week = {{ prediction_week() }}
 
 ),
 
 popular_products as (
 
     select
-        product_id,
-        row_number() over (order by count(distinct customer_id) desc, product_id asc) as popularity_rank
-    from window_purchases
-    where weeks_ago <= 4
-    group by product_id
+        item_weeks.product_id,
+        row_number() over (order by count(distinct item_weeks.customer_id) desc, item_weeks.product_id asc)
+            as popularity_rank
+    from item_weeks
+    inner join prediction_week
+        on item_weeks.week_index between prediction_week.prediction_week_index - 4
+        and prediction_week.window_last_week_index
+    group by item_weeks.product_id
+    qualify popularity_rank <= 10 * {{ var('new_candidates_from_popularity') }}
 
 ),
 
@@ -71,11 +72,11 @@ popular_candidates as (
         popular_products.popularity_rank
     from active_customers
     cross join popular_products
-    left join repeat_candidates
-        on active_customers.customer_id = repeat_candidates.customer_id
-        and popular_products.product_id = repeat_candidates.product_id
-    where popular_products.popularity_rank <= 10 * {{ var('new_candidates_from_popularity') }}
-        and repeat_candidates.product_id is null
+    left join tifu_knn
+        on active_customers.customer_id = tifu_knn.customer_id
+        and popular_products.product_id = tifu_knn.product_id
+        and tifu_knn.is_repeat
+    where tifu_knn.product_id is null
     qualify row_number() over (
         partition by active_customers.customer_id order by popular_products.popularity_rank asc
     ) <= {{ var('new_candidates_from_popularity') }}
@@ -84,14 +85,35 @@ popular_candidates as (
 
 proposals as (
 
-    select customer_id, product_id, 1 as source_order, null as als_rank, null as popularity_rank
-    from repeat_candidates
+    select
+        customer_id,
+        product_id,
+        case when is_repeat then 1 else 3 end as source_order,
+        tifu_score,
+        neighbour_score,
+        tifu_rank,
+        null as als_rank,
+        null as category_rank,
+        null as offer_rank,
+        null as popularity_rank
+    from tifu_knn
     union all
-    select customer_id, product_id, 2 as source_order, als_rank, null as popularity_rank
-    from als_candidates
+    select customer_id, product_id, 2, null, null, null, als_rank, null, null, null from als_candidates
     union all
-    select customer_id, product_id, 3 as source_order, null as als_rank, popularity_rank
-    from popular_candidates
+    select
+        customer_id,
+        product_id,
+        case when category_rank is not null then 4 else 5 end,
+        null,
+        null,
+        null,
+        null,
+        category_rank,
+        offer_rank,
+        null
+    from category_candidates
+    union all
+    select customer_id, product_id, 6, null, null, null, null, null, null, popularity_rank from popular_candidates
 
 ),
 
@@ -101,7 +123,12 @@ pairs as (
         customer_id,
         product_id,
         min(source_order) as source_order,
+        max(tifu_score) as tifu_score,
+        max(neighbour_score) as neighbour_score,
+        max(tifu_rank) as tifu_rank,
         max(als_rank) as als_rank,
+        max(category_rank) as category_rank,
+        max(offer_rank) as offer_rank,
         max(popularity_rank) as popularity_rank
     from proposals
     group by customer_id, product_id
@@ -110,7 +137,7 @@ pairs as (
 
 bought as (
 
-    select distinct
+    select
         item_weeks.customer_id,
         item_weeks.product_id
     from item_weeks
@@ -125,11 +152,25 @@ final as (
         prediction_week.build_fingerprint,
         pairs.customer_id,
         pairs.product_id,
-        case pairs.source_order when 1 then 'repeat' when 2 then 'als' else 'popularity' end as candidate_source,
-        cast(pairs.als_rank as integer) as als_rank,
-        cast(pairs.popularity_rank as integer) as popularity_rank
+        {{ surrogate_key(['pairs.customer_id']) }} as customer_key,
+        {% for level in item_levels() %}
+        product_items.{{ level }}_key,
+        {% endfor %}
+        case pairs.source_order
+            {% for source in sources %}
+            when {{ loop.index }} then '{{ source }}'
+            {% endfor %}
+        end as candidate_source,
+        pairs.tifu_score,
+        pairs.neighbour_score,
+        cast(pairs.tifu_rank as float) as tifu_rank,
+        cast(pairs.als_rank as float) as als_rank,
+        cast(pairs.category_rank as float) as category_rank,
+        cast(pairs.offer_rank as float) as offer_rank,
+        cast(pairs.popularity_rank as float) as popularity_rank
     from pairs
     cross join prediction_week
+    left join product_items on pairs.product_id = product_items.product_id
     left join bought on pairs.customer_id = bought.customer_id and pairs.product_id = bought.product_id
     -- A week that only teaches needs the pairs that it teaches with.
     where prediction_week.candidate_coverage = 'full'

@@ -1,0 +1,86 @@
+"""TIFU-KNN against a plain rendering of the paper's formulas."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from grocery_recommender import tifu_knn
+from grocery_recommender.prediction_weeks import PredictionWeek
+from grocery_recommender.tifu_knn import TifuKnnConfig
+
+CONFIG = TifuKnnConfig(neighbours=2, own_share=0.6, minimum_customers=1)
+
+
+def vectors(rows: list[tuple[str, str, float]]) -> pa.Table:
+    return pa.table(dict(zip(("customer_id", "product_id", "weight"), map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def test_personal_vector_follows_the_papers_decay() -> None:
+    connection = duckdb.connect()
+    # Five weekly baskets: the two earliest form the older group of three, of which one place is empty.
+    connection.execute(
+        "create table item_weeks as select * from (values"
+        " ('a', 'milk', 3), ('a', 'tea', 9), ('a', 'milk', 10), ('a', 'tea', 11), ('a', 'milk', 12),"
+        " ('a', 'milk', 2), ('a', 'milk', 13)) as t(customer_id, product_id, week_index)"
+    )
+    week = PredictionWeek(13, 13, "score", 3, 12, "fingerprint")
+    rows = connection.sql(tifu_knn.vectors_sql("select * from item_weeks", week, CONFIG)).fetchall()
+    expected = {
+        ("milk"): (1 + 0.9**2 + 0.8 * 0.9) / (3 * 2),
+        ("tea"): (0.9 + 0.8 * 1) / (3 * 2),
+    }
+    assert {product: weight for _, product, weight in rows} == pytest.approx(expected, abs=1e-6)
+
+
+def test_scores_mix_the_own_vector_with_the_nearest_neighbours() -> None:
+    table = vectors(
+        [
+            ("a", "milk", 0.5),
+            ("a", "tea", 0.1),
+            ("b", "milk", 0.4),
+            ("b", "bread", 0.2),
+            ("c", "milk", 0.2),
+            ("c", "tea", 0.2),
+            ("d", "soap", 0.9),
+        ]
+    )
+    rows = tifu_knn.score(table, pa.array(["a", "unknown"]), 5, CONFIG).to_pylist()
+    found = {row["product_id"]: row for row in rows}
+    assert set(found) == {"milk", "tea", "bread"}  # d is no neighbour of a: soap is not proposed
+    assert found["milk"]["tifu_score"] == pytest.approx(0.6 * 0.5 + 0.4 * 0.3)
+    assert found["tea"]["neighbour_score"] == pytest.approx(0.1)
+    assert found["bread"]["tifu_score"] == pytest.approx(0.4 * 0.1)
+    assert [found[name]["tifu_rank"] for name in ("milk", "tea", "bread")] == [1, 2, 1]
+    assert [found[name]["is_repeat"] for name in ("milk", "tea", "bread")] == [True, True, False]
+
+
+def test_no_customer_is_scored_by_themselves_and_rare_products_are_not_proposed() -> None:
+    generator = np.random.default_rng(1)
+    pairs = {(f"c{generator.integers(40)}", f"p{generator.integers(30):02}") for _ in range(300)}
+    table = vectors([(customer, product, 1.0) for customer, product in sorted(pairs)])
+    config = TifuKnnConfig(neighbours=5, minimum_customers=8)
+    customers = pa.array([f"c{i}" for i in range(40)])
+    scored = tifu_knn.score(table, customers, 4, config, batch_size=7)
+    buyers = {product: len([1 for _, p in pairs if p == product]) for _, product in pairs}
+    repeat = {(r["customer_id"], r["product_id"]) for r in scored.to_pylist() if r["is_repeat"]}
+    new = [r for r in scored.to_pylist() if not r["is_repeat"]]
+    assert repeat == pairs
+    assert new
+    assert all((r["customer_id"], r["product_id"]) not in pairs for r in new)
+    assert all(buyers[r["product_id"]] >= 8 for r in new)
+    assert all(r["neighbour_score"] > 0 for r in new)
+    # The same whatever the batches and the order of the rows.
+    shuffled = table.take(pa.array(generator.permutation(table.num_rows)))
+    again = tifu_knn.score(shuffled, customers, 4, config, batch_size=64)
+    keys = [("customer_id", "ascending"), ("product_id", "ascending")]
+    assert again.sort_by(keys).equals(scored.sort_by(keys))
+
+
+def test_neighbours_come_from_a_pool_of_bounded_size() -> None:
+    table = vectors([(f"c{i:02}", "milk", 1.0) for i in range(20)] + [("c00", "tea", 0.5)])
+    config = TifuKnnConfig(neighbours=3, pool=10, minimum_customers=1)
+    first = tifu_knn.score(table, pa.array([f"c{i:02}" for i in range(20)]), 2, config)
+    assert first.equals(tifu_knn.score(table, pa.array([f"c{i:02}" for i in range(20)]), 2, config))
+    assert len(set(first["customer_id"].to_pylist())) == 20
