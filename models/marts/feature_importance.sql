@@ -1,0 +1,25 @@
+{{ config(materialized='incremental', unique_key='model_run_id', incremental_strategy='delete+insert') }}
+
+with
+
+contributions as (
+
+    select * from {{ ref('feature_contributions') }}
+
+),
+
+final as (
+
+    select
+        model_run_id,
+        feature,
+        is_used,
+        round(gain, 6) as gain,
+        splits,
+        round(mean_abs_shap, 9) as mean_abs_shap,
+        round(permutation_importance, 12) as permutation_importance
+    from contributions
+
+)
+
+select * from final

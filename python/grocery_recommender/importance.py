@@ -1,0 +1,124 @@
+"""What the boosters look at: gain, TreeSHAP and permutation importance of every feature.
+
+References
+----------
+Lundberg et al.: From local explanations to global understanding with explainable AI for trees (2020), TreeSHAP.
+Breiman: Random Forests (2001), permutation importance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pyarrow as pa
+from sklearn.metrics import log_loss
+
+from grocery_recommender import classifier
+from grocery_recommender.classifier import Examples
+from grocery_recommender.prediction_weeks import PredictionWeek
+
+SCHEMA = pa.schema(
+    [
+        ("model_run_id", pa.string()),
+        ("feature", pa.string()),
+        ("is_used", pa.bool_()),
+        ("gain", pa.float64()),
+        ("splits", pa.int64()),
+        ("mean_abs_shap", pa.float64()),
+        ("permutation_importance", pa.float64()),
+    ]
+)
+# Rows that the contributions are averaged over, and that are predicted once for each permuted feature.
+SHAP_ROWS = 2_000
+PERMUTATION_ROWS = 10_000
+SEED = 20060410
+
+
+def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: str, examples_sql: str) -> pa.Table:
+    """Importance of all features in the runs of the target week.
+
+    Parameters
+    ----------
+    connection
+        Where the queries can be run.
+    weeks
+        The prediction weeks, in order of time; the last one is the target week.
+    runs_sql, examples_sql
+        Queries for ``classifier_runs`` and ``training_features``.
+
+    Returns
+    -------
+    pyarrow.Table
+        In ``SCHEMA``, one row per run and feature. Features that were screened out are there with ``is_used`` false
+        and no gain. SHAP and permutation are measured on examples of the validation week; the latter for evaluation
+        runs of the binary model only: production runs have learnt from that week.
+    """
+    validation_week = next(week.prediction_week for week in weeks if week.week_role == "validation")
+    rows = connection.sql(f"select * from ({examples_sql}) where prediction_week = {validation_week}")
+    examples = classifier.examples_from_rows(rows.to_arrow_table())
+    runs = connection.sql(
+        f"select model_run_id, purpose, objective, feature_names, model_text from ({runs_sql}) where target_week = ?"
+        " order by model_run_id",
+        params=[weeks[-1].prediction_week],
+    ).fetchall()
+    parts = []
+    for run_id, purpose, objective, used, text in runs:
+        booster = lightgbm.Booster(model_str=text)
+        chosen = [examples.feature_names.index(name) for name in used]
+        matrix = examples.features[:, chosen]
+        figures = {
+            "gain": booster.feature_importance("gain"),
+            "splits": booster.feature_importance("split"),
+            "mean_abs_shap": mean_abs_shap(booster, _spread(matrix, SHAP_ROWS)),
+        }
+        if (purpose, objective) == ("evaluation", "binary"):
+            figures["permutation_importance"] = permutation_importance(booster, examples, matrix)
+        of_feature = {name: {key: values[i] for key, values in figures.items()} for i, name in enumerate(used)}
+        unused = {"gain": 0.0, "splits": 0, "mean_abs_shap": 0.0}
+        parts += [
+            {"model_run_id": run_id, "feature": name, "is_used": name in of_feature} | of_feature.get(name, unused)
+            for name in examples.feature_names
+        ]
+    return pa.Table.from_pylist(parts, schema=SCHEMA)
+
+
+def mean_abs_shap(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
+    """Mean size of each feature's contribution to the raw score, shape ``(features,)``."""
+    return np.abs(booster.predict(features, pred_contrib=True)[:, :-1]).mean(axis=0)
+
+
+def permutation_importance(booster: lightgbm.Booster, examples: Examples, features: np.ndarray) -> np.ndarray:
+    """How much the log loss rises when a feature's values are shuffled among the rows.
+
+    Parameters
+    ----------
+    booster
+        A binary booster that has not learnt from the examples.
+    examples
+        Labels and weights.
+    features
+        The columns that the booster reads, shape ``(rows, features)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(features,)``; about 0 where the booster does without.
+    """
+    labels, weights = _spread(examples.was_bought, PERMUTATION_ROWS), _spread(examples.weights, PERMUTATION_ROWS)
+    features = _spread(features, PERMUTATION_ROWS).copy()
+    order = np.random.default_rng(SEED).permutation(len(features))
+    whole = log_loss(labels, booster.predict(features), sample_weight=weights)
+    rises = np.empty(features.shape[1])
+    for column in range(features.shape[1]):
+        values = features[:, column].copy()
+        features[:, column] = values[order]
+        rises[column] = log_loss(labels, booster.predict(features), sample_weight=weights) - whole
+        features[:, column] = values
+    return rises
+
+
+def _spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` rows, evenly spread over all."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]

@@ -1,0 +1,70 @@
+"""Importance of features: the one that matters leads by every measure."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from grocery_recommender import classifier, importance
+from grocery_recommender.prediction_weeks import PredictionWeek
+
+ROWS = 4000
+WEEKS = [PredictionWeek(8, 8, "validation", 1, 7, "a"), PredictionWeek(10, 10, "score", 1, 9, "b")]
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[tuple[str, str], dict]:
+    random = np.random.default_rng(1)
+    signal = random.normal(size=ROWS)
+    examples = pa.table(
+        {
+            "prediction_week": pa.array(np.full(ROWS, 8, dtype=np.int32)),
+            "customer_id": [f"c{i // 20:03}" for i in range(ROWS)],
+            "product_id": [f"p{i:04}" for i in range(ROWS)],
+            "was_bought": random.random(ROWS) < 1 / (1 + np.exp(-2 * signal)),
+            "example_weight": pa.array(np.ones(ROWS, dtype=np.float32)),
+            "unused": pa.array(random.normal(size=ROWS).astype(np.float32)),
+            "signal": pa.array(signal.astype(np.float32)),
+            "noise": pa.array(random.normal(size=ROWS).astype(np.float32)),
+        }
+    )
+    binned = classifier.bin_examples(classifier.examples_from_rows(examples.drop(["unused"])))
+    runs = [
+        {
+            "model_run_id": f"{purpose}-{config.objective}",
+            "target_week": 10,
+            "purpose": purpose,
+            "objective": config.objective,
+            "feature_names": ["signal", "noise"],
+            "model_text": classifier.fit(binned, config, rounds=10).model_to_string(),
+        }
+        for purpose in ("evaluation", "production")
+        for config in (classifier.BINARY, classifier.LAMBDARANK)
+    ]
+    connection = duckdb.connect()
+    connection.register("examples", examples)
+    connection.register("runs", pa.Table.from_pylist(runs))
+    rows = importance.feature_importance(connection, WEEKS, "select * from runs", "select * from examples")
+    return {(row["model_run_id"], row["feature"]): row for row in rows.to_pylist()}
+
+
+def test_the_feature_that_matters_leads(figures: dict[tuple[str, str], dict]) -> None:
+    for run in ("evaluation-binary", "evaluation-lambdarank", "production-binary", "production-lambdarank"):
+        for measure in ("gain", "mean_abs_shap"):
+            assert figures[run, "signal"][measure] > figures[run, "noise"][measure]
+    signal, noise = (figures["evaluation-binary", name]["permutation_importance"] for name in ("signal", "noise"))
+    assert signal > 0.05 > abs(noise)
+
+
+def test_features_that_were_screened_out_are_listed(figures: dict[tuple[str, str], dict]) -> None:
+    unused = figures["evaluation-binary", "unused"]
+    assert (unused["is_used"], unused["gain"], unused["splits"], unused["mean_abs_shap"]) == (False, 0, 0, 0)
+    assert figures["evaluation-binary", "signal"]["is_used"]
+
+
+def test_runs_that_learnt_from_the_week_are_not_judged_on_it(figures: dict[tuple[str, str], dict]) -> None:
+    judged = {run for (run, _), row in figures.items() if row["permutation_importance"] is not None}
+    assert judged == {"evaluation-binary"}, json.dumps(sorted(judged))
