@@ -34,7 +34,8 @@ final as (
         week_offers.offer_price,
         week_offers.usual_price,
         cast(greatest(week_offers.usual_price - week_offers.offer_price, 0) as decimal(12, 2)) as saving,
-        flyer_items.purchase_probability >= {{ var('would_buy_anyway_probability') }} as would_buy_anyway,
+        not flyer_items.is_new and flyer_items.purchase_probability >= {{ var('would_buy_anyway_probability') }}
+            as would_buy_anyway,
         candidate_reasons.reason
     from flyer_items
     inner join week_offers on flyer_items.product_id = week_offers.product_id

@@ -1,5 +1,7 @@
 -- What the choice of a list's length needs to know beside the probabilities: how probably the customer shops at all,
--- and how much of a shopping week lies outside the candidates.
+-- and how many products a shopping week of theirs has, candidates or not.
+{% set recent_weeks = var('active_weeks') %}
+
 with
 
 prediction_weeks as (
@@ -44,10 +46,11 @@ final as (
     select
         weekly_items.prediction_week,
         weekly_items.customer_id,
-        sum(weekly_items.items) * 1.0 / count(*) as mean_items,
-        sum(weekly_items.items) * 1.0 / max(weekly_items.window_weeks) as mean_items_of_all_weeks,
-        count_if(weekly_items.weeks_ago <= 8) as weeks_8,
-        count(*) as weeks
+        sum(weekly_items.items) * 1.0 / count(*) as mean_weekly_items,
+        -- Half of what the last weeks say, half of what the whole window says.
+        0.5 * count_if(weekly_items.weeks_ago <= {{ recent_weeks }})
+        / least(max(weekly_items.window_weeks), {{ recent_weeks }})
+        + 0.5 * count(*) / max(weekly_items.window_weeks) as shopping_probability
     from weekly_items
     inner join active_customers
         on weekly_items.prediction_week = active_customers.prediction_week

@@ -12,6 +12,9 @@ where G, the generating function of N, does not depend on k. The integrand is sm
 exponential), so Gauss-Legendre quadrature gives the exact value up to rounding: no candidate is cut off, no tail is
 approximated, and the cost is one pass over the candidates.
 
+F1 only counts in weeks in which the customer shops, and purchases depend on each other above all through that: the
+probabilities are divided by the probability of shopping, so that what is maximized is the F1 of a shopping week.
+
 References
 ----------
 Ye, Chai, Lee, Chieu: Optimizing F-measures: a tale of two approaches (2012) maximizes the same expectation by dynamic
@@ -20,12 +23,71 @@ programming.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pyarrow as pa
 
 # Exact for polynomials up to degree 2 * QUADRATURE_NODES - 1; beyond, the error is far below the last digit shown.
 QUADRATURE_NODES = 64
 # Values of customers x items x nodes that are in memory at a time.
 BLOCK_VALUES = 4_000_000
+SCHEMA = pa.schema(
+    [
+        ("prediction_week", pa.int32()),
+        ("customer_id", pa.string()),
+        ("list_length", pa.int32()),
+        ("expected_list_f1", pa.float64()),
+    ]
+)
+
+
+def choose(connection: Any, scores_sql: str, outlook_sql: str, maximum_length: int) -> pa.Table:
+    """The best length of every customer's list in the order of the ranking model.
+
+    Parameters
+    ----------
+    connection
+        Where the queries can be run.
+    scores_sql
+        Query for ``ml.candidate_scores``.
+    outlook_sql
+        Query for ``products.customer_outlook``. What a customer's mean shopping week has beyond the candidates'
+        expected purchases counts as purchases outside the candidates.
+    maximum_length
+        Longest list that is considered.
+
+    Returns
+    -------
+    pyarrow.Table
+        In ``SCHEMA``, one row per prediction week and customer.
+    """
+    lists = [SCHEMA.empty_table()]
+    for (week,) in connection.sql(f"select distinct prediction_week from ({outlook_sql}) order by 1").fetchall():
+        pairs = connection.sql(
+            f"""
+            select scores.customer_id, scores.product_id, scores.ranking_score, scores.purchase_probability,
+                cast(outlook.shopping_probability as double) as shopping_probability,
+                cast(outlook.mean_weekly_items as double) as mean_weekly_items
+            from ({scores_sql}) as scores
+            inner join ({outlook_sql}) as outlook using (prediction_week, customer_id)
+            where prediction_week = ?
+            """,
+            params=[week],
+        ).to_arrow_table()
+        # The same order as in products.listed_items.
+        order = [("customer_id", "ascending"), ("ranking_score", "descending"), ("purchase_probability", "descending")]
+        pairs = pairs.sort_by([*order, ("product_id", "ascending")])
+        customers = pairs["customer_id"].combine_chunks().dictionary_encode()
+        starts = np.flatnonzero(np.diff(customers.indices.to_numpy(), prepend=-1))
+        when_shopping = pairs["purchase_probability"].to_numpy() / pairs["shopping_probability"].to_numpy()
+        when_shopping = np.minimum(when_shopping, 1)
+        inside = np.add.reduceat(when_shopping, starts)
+        outside = np.maximum(pairs["mean_weekly_items"].to_numpy()[starts] - inside, 0)
+        lengths, values = best_lengths(when_shopping, starts, outside, maximum_length)
+        weeks = pa.repeat(pa.scalar(week, pa.int32()), len(starts))
+        lists.append(pa.table([weeks, customers.dictionary, lengths, values.round(12)], schema=SCHEMA))
+    return pa.concat_tables(lists)
 
 
 def expected_f1(probabilities: np.ndarray, starts: np.ndarray, outside: np.ndarray, maximum_length: int) -> np.ndarray:
