@@ -10,9 +10,14 @@ performance as (
     from {{ ref('ranking_performance') }}
     union all
     select
-        prediction_week, week_role, model_name, protocol, metric, metric_value, null::double, null::double, customers,
-        pairs
+        prediction_week, week_role, model_name, protocol, metric, metric_value, cast(null as double) as lower_bound,
+        cast(null as double) as upper_bound, customers, pairs
     from {{ ref('full_grid_performance') }}
+    union all
+    select
+        prediction_week, week_role, model_name, protocol, metric, metric_value,
+        lower_bound, upper_bound, customers, pairs
+    from {{ ref('product_performance') }}
 
 )
 

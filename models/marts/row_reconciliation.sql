@@ -20,6 +20,12 @@ rejected_lines as (
 
 ),
 
+supplied_lines as (
+
+    select * from {{ ref('stg_supplied__lines') }}
+
+),
+
 loaded as (
 
     select
@@ -41,7 +47,7 @@ rejected as (
 
 ),
 
-final as (
+transaction_files as (
 
     select
         source_files.file_name,
@@ -53,6 +59,28 @@ final as (
     from source_files
     left join loaded on source_files.file_name = loaded.file_name
     left join rejected on source_files.file_name = rejected.file_name
+
+),
+
+supplied_files as (
+
+    select
+        file_name,
+        count(*) as lines,
+        cast(count_if(rejection_reason is null and not is_duplicate) as bigint) as loaded,
+        cast(0 as bigint) as anonymous,
+        cast(count_if(rejection_reason is not null) as bigint) as rejected,
+        cast(count_if(is_duplicate) as bigint) as duplicates
+    from supplied_lines
+    group by file_name
+
+),
+
+final as (
+
+    select * from transaction_files
+    union all
+    select * from supplied_files
 
 )
 

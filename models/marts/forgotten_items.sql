@@ -1,0 +1,47 @@
+{{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ clear_target_week() }}") }}
+
+-- depends_on: {{ ref('dim_weeks') }}
+-- The only product that knows of the target week itself: the baskets so far. Past target weeks stay as they were.
+with
+
+reminder_items as (
+
+    select * from {{ ref('reminder_items') }} where week_role = 'score'
+
+),
+
+purchase_habits as (
+
+    select * from {{ ref('purchase_habits') }}
+
+),
+
+candidate_reasons as (
+
+    select * from {{ ref('candidate_reasons') }}
+
+),
+
+final as (
+
+    select
+        reminder_items.prediction_week as target_week,
+        reminder_items.customer_id,
+        cast(reminder_items.position as integer) as position,
+        reminder_items.product_id,
+        reminder_items.purchase_probability,
+        purchase_habits.last_purchased_on,
+        purchase_habits.purchase_cycle_days,
+        candidate_reasons.reason
+    from reminder_items
+    inner join purchase_habits
+        on reminder_items.customer_id = purchase_habits.customer_id
+        and reminder_items.product_id = purchase_habits.product_id
+    inner join candidate_reasons
+        on reminder_items.customer_id = candidate_reasons.customer_id
+        and reminder_items.product_id = candidate_reasons.product_id
+    where not {{ is_held_out('reminder_items.customer_id') }}
+
+)
+
+select * from final

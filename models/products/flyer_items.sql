@@ -1,0 +1,96 @@
+-- The mix rule: the best offers for each customer, at most some of one category, with places that only products new
+-- to the customer may take. Places that no new product fills go to the others.
+{% set rows = var('flyer_items_per_customer') %}
+{% set reserved = (rows * var('flyer_new_item_share')) | round(0, 'ceil') | int %}
+
+with
+
+candidate_scores as (
+
+    select * from {{ ref('candidate_scores') }}
+
+),
+
+week_offers as (
+
+    select * from {{ ref('week_offers') }}
+
+),
+
+products as (
+
+    select * from {{ ref('dim_products') }}
+
+),
+
+offered as (
+
+    select
+        candidate_scores.prediction_week,
+        week_offers.week_role,
+        candidate_scores.customer_id,
+        candidate_scores.product_id,
+        candidate_scores.candidate_source <> 'repeat' as is_new,
+        candidate_scores.purchase_probability,
+        row_number() over (
+            partition by candidate_scores.prediction_week, candidate_scores.customer_id
+            order by
+                candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,
+                candidate_scores.product_id asc
+        ) as offer_rank,
+        -- A product without a category is a category of its own.
+        coalesce(products.category_id, products.product_id) as category_id
+    from candidate_scores
+    inner join week_offers
+        on candidate_scores.prediction_week = week_offers.prediction_week
+        and candidate_scores.product_id = week_offers.product_id
+    inner join products on candidate_scores.product_id = products.product_id
+
+),
+
+within_categories as (
+
+    select *
+    from offered
+    qualify row_number() over (
+        partition by prediction_week, customer_id, category_id order by offer_rank asc
+    ) <= {{ var('flyer_items_per_category') }}
+
+),
+
+with_reserved as (
+
+    select
+        *,
+        is_new and row_number() over (
+            partition by prediction_week, customer_id, is_new order by offer_rank asc
+        ) <= {{ reserved }} as is_reserved
+    from within_categories
+
+),
+
+chosen as (
+
+    select *
+    from with_reserved
+    qualify row_number() over (
+        partition by prediction_week, customer_id order by is_reserved desc, offer_rank asc
+    ) <= {{ rows }}
+
+),
+
+final as (
+
+    select
+        prediction_week,
+        week_role,
+        customer_id,
+        product_id,
+        row_number() over (partition by prediction_week, customer_id order by offer_rank asc) as position,
+        purchase_probability,
+        is_new
+    from chosen
+
+)
+
+select * from final

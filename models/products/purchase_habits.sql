@@ -1,0 +1,75 @@
+-- What a customer usually takes of a product, from the observation window of the target week.
+with
+
+prediction_weeks as (
+
+    select * from {{ ref('prediction_weeks') }} where week_role = 'score'
+
+),
+
+item_days as (
+
+    select * from {{ ref('customer_item_days') }} where item_level = 'product'
+
+),
+
+customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
+products as (
+
+    select * from {{ ref('dim_products') }}
+
+),
+
+window_days as (
+
+    select
+        prediction_weeks.prediction_week,
+        item_days.customer_key,
+        item_days.item_key,
+        item_days.quantity,
+        item_days.purchased_on,
+        case
+            when item_days.previous_week_index >= prediction_weeks.window_first_week_index then item_days.gap_days
+        end as gap_days
+    from item_days
+    inner join prediction_weeks
+        on item_days.week_index between prediction_weeks.window_first_week_index
+        and prediction_weeks.window_last_week_index
+
+),
+
+habits as (
+
+    select
+        prediction_week,
+        customer_key,
+        item_key,
+        cast(median(quantity) as double) as typical_quantity,
+        cast(round(median(gap_days)) as integer) as purchase_cycle_days,
+        max(purchased_on) as last_purchased_on
+    from window_days
+    group by prediction_week, customer_key, item_key
+
+),
+
+final as (
+
+    select
+        habits.prediction_week,
+        customers.customer_id,
+        products.product_id,
+        habits.typical_quantity,
+        habits.purchase_cycle_days,
+        habits.last_purchased_on
+    from habits
+    inner join customers on habits.customer_key = customers.customer_key
+    inner join products on habits.item_key = products.product_key
+
+)
+
+select * from final
