@@ -43,7 +43,7 @@ def as_bytes(*lines):
 
 
 def test_values_are_those_of_the_file(folder, warehouse):
-    folder.write_week(WEEK, [make_line(WEEK, 3, QUANTITY="1.25", SPEND="0"), make_line(WEEK, 4)])
+    folder.write_week(WEEK, [make_line(WEEK, 3, QUANTITY="1.25", SPEND="0"), make_line(WEEK, 4, SHOP_HOUR="09")])
     load(warehouse, folder)
     rows = warehouse.execute(
         """
@@ -67,7 +67,7 @@ def test_values_are_those_of_the_file(folder, warehouse):
             "0.00",
             "2007-02-15",
         ),
-        (2, str(basket_id + 4), None, "PRD0900004", "STORE00000", "L", WEEK, 12, "2.000", "3.00", "2007-02-16"),
+        (2, str(basket_id + 4), None, "PRD0900004", "STORE00000", "L", WEEK, 9, "2.000", "3.00", "2007-02-16"),
     ]
 
 
@@ -161,9 +161,22 @@ DAMAGED_LINES = {
     "a week not in the calendar": (make_line(WEEK, 50, SHOP_WEEK="200653"), "unknown_week"),
     "no week": (make_line(WEEK, 50, SHOP_WEEK=""), "unknown_week"),
     "a text for a week": (make_line(WEEK, 50, SHOP_WEEK="week"), "unknown_week"),
+    "a week and a bit": (make_line(WEEK, 50, SHOP_WEEK=f"{WEEK}.4"), "unknown_week"),
+    "a week in hexadecimal": (make_line(WEEK, 50, SHOP_WEEK=hex(WEEK)), "unknown_week"),
+    "a week with an underscore": (make_line(WEEK, 50, SHOP_WEEK="200_651"), "unknown_week"),
+    "a week between blanks": (make_line(WEEK, 50, SHOP_WEEK=f" {WEEK} "), "unknown_week"),
     "another week of the calendar": (make_line(WEEKS[1], 50), "week_of_another_file"),
     "an hour past midnight": (make_line(WEEK, 50, SHOP_HOUR="24"), "invalid_hour"),
     "a text for an hour": (make_line(WEEK, 50, SHOP_HOUR="noon"), "invalid_hour"),
+    "an hour in hexadecimal": (make_line(WEEK, 50, SHOP_HOUR="0x10"), "invalid_hour"),
+    "an hour with an exponent": (make_line(WEEK, 50, SHOP_HOUR="1e1"), "invalid_hour"),
+    "a weekday and a half": (make_line(WEEK, 50, SHOP_WEEKDAY="2.5"), "invalid_weekday"),
+    "a quantity with an underscore": (make_line(WEEK, 50, QUANTITY="1_0"), "invalid_quantity"),
+    "a quantity with an exponent": (make_line(WEEK, 50, QUANTITY="1e3"), "invalid_quantity"),
+    "a quantity between blanks": (make_line(WEEK, 50, QUANTITY=" 2 "), "invalid_quantity"),
+    "a quantity in Arabic digits": (make_line(WEEK, 50, QUANTITY="٣"), "invalid_quantity"),
+    "a spend with a sign": (make_line(WEEK, 50, SPEND="+1.50"), "invalid_spend"),
+    "a date of seven digits and a blank": (make_line(WEEK, 50, SHOP_DATE="2007021 "), "invalid_date"),
     "an eighth weekday": (make_line(WEEK, 50, SHOP_WEEKDAY="8"), "invalid_weekday"),
     "no product": (make_line(WEEK, 50, PROD_CODE=""), "missing_product"),
     "no basket": (make_line(WEEK, 50, BASKET_ID=""), "missing_basket"),
@@ -465,6 +478,8 @@ def test_years_have_52_weeks(folder):
         ("shop_week,date_from,date_to\n", "has no weeks"),
         ("shop_week,date_from,date_to\n200651,12.02.2007,18.02.2007\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200651,20070212\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200_651,20070212,20070218\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200651,2007212,2007218\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200651,20070218,20070212\n", "line 2: week 200651 ends before it begins"),
         (
             "shop_week,date_from,date_to\n200651,20070212,20070218\n200701,20070226,20070304\n",
