@@ -1,5 +1,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
+LINT_VENV := .venv-lint
+LINT_BIN := $(LINT_VENV)/bin
+RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
 .PHONY: build test lint format bench clean
@@ -10,9 +13,16 @@ build: $(VENV)/.installed ## every table, every data test, on The Complete Journ
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest
 
-lint: $(VENV)/.installed-dev
+lint: export GROCERY_WAREHOUSE = :memory:
+lint: $(VENV)/.installed-dev $(LINT_VENV)/.installed ## style of Python and SQL, and the house rules that the manifest can prove
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	for retailer in $(RETAILERS); do \
+		$(BIN)/dbt parse --quiet --vars "{retailer: $$retailer}" --target-path target/lint && \
+		$(LINT_BIN)/dbt-bouncer run || exit 1; \
+	done
+	$(LINT_BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+	$(LINT_BIN)/sqlfluff lint --disable-progress-bar --config .ci/sqlfluff-lgsr.cfg models/staging/lgsr
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
@@ -23,11 +33,16 @@ bench: $(VENV)/.installed ## load throughput beside DuckDB's own scan, at two si
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 
 clean:
-	rm -rf $(VENV) target logs warehouse published
+	rm -rf $(VENV) $(LINT_VENV) target logs warehouse published
 
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(LINT_VENV)/.installed: requirements-lint.txt
+	$(PYTHON) -m venv $(LINT_VENV)
+	$(LINT_BIN)/pip install --quiet --requirement requirements-lint.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
