@@ -5,13 +5,16 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test lint format bench clean
+.PHONY: build test faults lint format bench clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
 
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest
+
+faults: $(VENV)/.installed-dev ## builds that are killed, locked out, starved and shuffled, for many minutes
+	$(BIN)/pytest -m faults tests/python/test_faults.py
 
 lint: export GROCERY_WAREHOUSE = :memory:
 lint: $(VENV)/.installed-dev $(LINT_VENV)/.installed ## style of Python and SQL, and the house rules that the manifest can prove
