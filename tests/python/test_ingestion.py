@@ -292,6 +292,66 @@ def test_counts_add_up_whatever_the_damage(tmp_path_factory, damaged):
         assert raw_line == physical[number - 1].removesuffix(b"\r").decode(errors="backslashreplace")
 
 
+# --- hostile values ------------------------------------------------------------------------------------------------
+
+HOSTILE = {
+    "a formula": "=cmd|' /C calc'!A0",
+    "another formula": "@SUM(1+1)*HYPERLINK(A1)",
+    "a statement": "'; drop table landing.lgsr_lines; --",
+    "a dollar-quoted statement": "$$; drop schema landing cascade; $$",
+    "a template": "{{ env_var('HOME') }}{% do 1 %}",
+    "a parameter": "$week ? %s :name {0}",
+    "a script": "<script>alert(1)</script>",
+    "emoji": "🛒👩🏽‍🌾🇪🇺",
+    "right to left": "\u202eمتجر\u202c עברית",
+    "control characters": "\x1b[31m\x07\x7f\u2028\ufeff",
+    "ten megabytes": "x" * 10_000_000,
+}
+NUMBERS = ("SHOP_WEEK", "SHOP_DATE", "SHOP_WEEKDAY", "SHOP_HOUR", "QUANTITY", "SPEND")
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_text_is_kept_to_the_letter(folder, warehouse, case):
+    """Text stands in the landing tables as it stood in the file, wherever a text may stand."""
+    value = HOSTILE[case]
+    folder.write_week(WEEK, [*make_lines(WEEK), make_line(WEEK, 50, PROD_CODE=value, BASKET_TYPE=value, CUST_CODE="C")])
+    assert load(warehouse, folder)[NAME]["loaded"] == LINES + 1
+    rows = warehouse.execute("select product_id, basket_type from landing.lgsr_lines where customer_id = 'C'")
+    assert rows.fetchall() == [(value, value)]
+    codes = warehouse.execute("select count(*) from landing.lgsr_codes where product_id = $value", {"value": value})
+    assert codes.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("column", NUMBERS)
+def test_hostile_text_in_a_number_is_set_aside(folder, warehouse, case, column):
+    folder.write_week(WEEK, [*make_lines(WEEK), make_line(WEEK, 50, **{column: HOSTILE[case]})])
+    counts = load(warehouse, folder, max_rejected_share=0.1)[NAME]
+    assert (counts["loaded"], counts["rejected"]) == (LINES, 1)
+    ((raw_line,),) = warehouse.execute("select raw_line from landing.lgsr_rejected_lines").fetchall()
+    assert HOSTILE[case] in raw_line
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters(exclude_characters='\n\r\0,"', exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_any_text_is_kept_to_the_letter(tmp_path_factory, text):
+    folder, warehouse = Folder(tmp_path_factory.mktemp("shop")), connect()
+    folder.write_week(WEEK, [make_line(WEEK, 0, BASKET_MISSION="x", STORE_CODE=text)])
+    assert load(warehouse, folder)[NAME]["loaded"] == 1
+    assert warehouse.execute("select store_id from landing.lgsr_lines").fetchall() == [(text,)]
+
+
+@pytest.mark.parametrize("name", ["200651'; drop table landing.lgsr_lines; --", '200651"x"', "$(touch x)", "200651;a"])
+def test_hostile_file_names_are_repeated_and_not_run(folder, warehouse, name):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    folder.write_bytes(f"transactions_{name}.csv", SOUND.replace(b"Full Shop", b"Top Up"))
+    with pytest.raises(IngestionError) as error:
+        load(warehouse, folder)
+    assert f"transactions_{name}.csv does not say its week" in str(error.value)
+    assert outcomes(warehouse) == before
+
+
 # --- files that cannot be read -------------------------------------------------------------------------------------
 
 
