@@ -38,7 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Built once, and only read by the tests."""
     warehouse = Warehouse(tmp_path_factory.mktemp("undisturbed"), {"retailer": "lgsr", "lgsr_path": str(shop)})
-    warehouse.build()
+    complete(warehouse)
     return warehouse
 
 
@@ -54,6 +54,15 @@ def built(undisturbed: Warehouse, empty: Warehouse) -> Warehouse:
     """A copy of the undisturbed warehouse."""
     shutil.copy(undisturbed.path, empty.path)
     return empty
+
+
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+def complete(warehouse: Warehouse) -> None:
+    """Build all tables; the data tests have their turn elsewhere."""
+    result = warehouse.dbt("build", *WITHOUT_TESTS)
+    assert result.returncode == 0, result.stdout[-6000:]
 
 
 def contents(warehouse: Warehouse, left_out: tuple[str, ...] = ()) -> dict[str, tuple[int, int]]:
@@ -92,7 +101,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def kill_when(warehouse: Warehouse, said: str) -> None:
     """Start a build, and kill it shortly after it has said something."""
-    process = warehouse.start("build", "--exclude-resource-type", "test")
+    process = warehouse.start("build", *WITHOUT_TESTS)
     for line in process.stdout:
         if said in line:
             time.sleep(0.05)
@@ -125,7 +134,7 @@ def test_order_of_rows_and_number_of_threads_decide_nothing(
 
     empty.variables = empty.variables | {"lgsr_path": str(shuffled)}
     monkeypatch.setattr(subprocess, "Popen", with_preparation(on_one_core))
-    result = empty.dbt("build", "--threads", "1", "--exclude-resource-type", "test")
+    result = empty.dbt("build", "--threads", "1", *WITHOUT_TESTS)
     assert result.returncode == 0, result.stdout[-6000:]
     # What stands for the bytes of the files, and must differ.
     by_file = ("line_number", "content_hash", "build_fingerprint", "input_fingerprint", "model_run_id")
@@ -145,7 +154,7 @@ def test_killed_builds_leave_what_one_more_build_completes(undisturbed: Warehous
     """Killed in ingestion, in a large write and in a Python step, one after the other on the same warehouse."""
     for said in ("START python table model staging.stg_lgsr__source_files", "customer_item_features:", "classifier:"):
         kill_when(empty, said)
-    empty.build()
+    complete(empty)
     assert contents(empty) == contents(undisturbed)
     assert leftovers(empty) == []
 
@@ -153,18 +162,18 @@ def test_killed_builds_leave_what_one_more_build_completes(undisturbed: Warehous
 @pytest.mark.faults
 def test_killed_at_twenty_random_moments(undisturbed: Warehouse, empty: Warehouse) -> None:
     began = time.monotonic()
-    empty.build()
+    complete(empty)
     seconds = time.monotonic() - began
     moments = random.Random(KILL_SEED)
     for _ in range(20):
         if moments.random() < 0.5:
             empty.path.unlink()
-        process = empty.start("build", "--exclude-resource-type", "test")
+        process = empty.start("build", *WITHOUT_TESTS)
         try:
             process.wait(moments.uniform(0, seconds))
         except subprocess.TimeoutExpired:
             kill(process)
-        empty.build()
+        complete(empty)
         assert contents(empty) == contents(undisturbed)
         assert leftovers(empty) == []
 
@@ -172,12 +181,12 @@ def test_killed_at_twenty_random_moments(undisturbed: Warehouse, empty: Warehous
 @pytest.mark.faults
 def test_interrupted_full_refresh(undisturbed: Warehouse, built: Warehouse) -> None:
     for said in ("stg_lgsr__source_files", "customer_item_features:", "scores, week"):
-        process = built.start("build", "--full-refresh")
+        process = built.start("build", "--full-refresh", *WITHOUT_TESTS)
         for line in process.stdout:
             if said in line:
                 kill(process)
                 break
-        built.build()
+        complete(built)
         assert contents(built) == contents(undisturbed)
 
 
@@ -199,8 +208,8 @@ def test_a_second_process_on_the_warehouse_stops_the_build(
 @pytest.mark.faults
 def test_two_builds_at_once(undisturbed: Warehouse, empty: Warehouse) -> None:
     second = Warehouse(empty.folder / "second", empty.variables)
-    builds = [empty.start("build")]
-    builds.append(second.start("build", GROCERY_WAREHOUSE=str(empty.path)))
+    builds = [empty.start("build", *WITHOUT_TESTS)]
+    builds.append(second.start("build", *WITHOUT_TESTS, GROCERY_WAREHOUSE=str(empty.path)))
     outputs = [build.communicate()[0] for build in builds]
     assert sorted(build.returncode == 0 for build in builds) == [False, True]
     assert "Could not set lock on file" in outputs[0] + outputs[1]
@@ -233,10 +242,10 @@ def test_a_full_disk_stops_the_build_and_loses_nothing(
     room = built.path.stat().st_size >> 20
     with monkeypatch.context() as patched:
         patched.setattr(subprocess, "Popen", with_preparation(no_more_than(room)))
-        result = built.dbt("build", "--full-refresh", "--exclude-resource-type", "test")
+        result = built.dbt("build", "--full-refresh", *WITHOUT_TESTS)
     assert result.returncode in (1, 2)
     assert "File too large" in result.stdout
-    built.build()
+    complete(built)
     assert contents(built) == before
 
 
@@ -253,12 +262,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.faults
 def test_a_small_file_system(undisturbed: Warehouse, empty: Warehouse, small_disk: Path) -> None:
-    full = empty.start("build", GROCERY_WAREHOUSE=str(small_disk / "warehouse.duckdb"))
+    full = empty.start("build", *WITHOUT_TESTS, GROCERY_WAREHOUSE=str(small_disk / "warehouse.duckdb"))
     output, _ = full.communicate()
     assert full.returncode in (1, 2)
     assert "No space left on device" in output
     shutil.copy(small_disk / "warehouse.duckdb", empty.path)
-    empty.build()
+    complete(empty)
     assert contents(empty) == contents(undisturbed)
 
 
@@ -273,7 +282,7 @@ def test_a_read_only_folder_of_files_is_all_that_is_needed(
     for path in (shop, *shop.iterdir()):
         path.chmod(path.stat().st_mode & ~0o222)
     try:
-        empty.build()
+        complete(empty)
     finally:
         for path in (shop, *shop.iterdir()):
             path.chmod(path.stat().st_mode | 0o200)
@@ -283,7 +292,7 @@ def test_a_read_only_folder_of_files_is_all_that_is_needed(
 
 @pytest.mark.faults
 def test_little_memory_gives_the_same(undisturbed: Warehouse, empty: Warehouse) -> None:
-    build = empty.start("build", GROCERY_MEMORY_LIMIT="60MB")
+    build = empty.start("build", *WITHOUT_TESTS, GROCERY_MEMORY_LIMIT="60MB")
     output, _ = build.communicate()
     assert build.returncode == 0, output[-6000:]
     assert contents(empty) == contents(undisturbed)
@@ -293,10 +302,10 @@ def test_little_memory_gives_the_same(undisturbed: Warehouse, empty: Warehouse) 
 def test_target_week_set_back_and_forth(undisturbed: Warehouse, built: Warehouse) -> None:
     ((week,),) = built.query("select week from core.dim_weeks where weeks_to_target = 1")
     built.variables = built.variables | {"target_week": week}
-    built.build()
+    complete(built)
     assert built.query("select max(prediction_week) from grid.prediction_weeks") == [(week,)]
     built.variables = undisturbed.variables
-    built.build()
+    complete(built)
     schemas = ("core", "grid", "features")
     assert {name: rows for name, rows in contents(built).items() if name.startswith(schemas)} == {
         name: rows for name, rows in contents(undisturbed).items() if name.startswith(schemas)
