@@ -5,13 +5,16 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test faults lint format bench clean
+.PHONY: build test coverage faults lint format bench clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
 
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest
+
+coverage: $(VENV)/.installed-dev ## the tests once more, with the share of the library that they run
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
 
 faults: $(VENV)/.installed-dev ## builds that are killed, locked out, starved and shuffled, for many minutes
 	$(BIN)/pytest -m faults tests/python/test_faults.py
