@@ -1,8 +1,11 @@
 VENV := .venv
 BIN := $(VENV)/bin
+LINT_VENV := .venv-lint
+LINT_BIN := $(LINT_VENV)/bin
+RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test lint format bench clean
+.PHONY: build test coverage faults lint lint-sql format bench clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -10,9 +13,24 @@ build: $(VENV)/.installed ## every table, every data test, on The Complete Journ
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest
 
-lint: $(VENV)/.installed-dev
+coverage: $(VENV)/.installed-dev ## the tests once more, with the share of the library that they run
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
+
+faults: $(VENV)/.installed-dev ## builds that are killed, locked out, starved and shuffled, for many minutes
+	$(BIN)/pytest -m faults tests/python/test_faults.py
+
+lint: $(VENV)/.installed-dev ## style of Python
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-sql: export GROCERY_WAREHOUSE = :memory:
+lint-sql: $(VENV)/.installed-dev $(LINT_VENV)/.installed ## style of SQL, and the house rules that the manifest can prove
+	for retailer in $(RETAILERS); do \
+		$(BIN)/dbt parse --quiet --vars "{retailer: $$retailer}" --target-path target/lint && \
+		$(LINT_BIN)/dbt-bouncer run || exit 1; \
+	done
+	$(LINT_BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+	$(LINT_BIN)/sqlfluff lint --disable-progress-bar --config .ci/sqlfluff-lgsr.cfg models/staging/lgsr
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
@@ -23,11 +41,16 @@ bench: $(VENV)/.installed ## load throughput beside DuckDB's own scan, at two si
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 
 clean:
-	rm -rf $(VENV) target logs warehouse published
+	rm -rf $(VENV) $(LINT_VENV) target logs warehouse published
 
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(LINT_VENV)/.installed: requirements-lint.txt
+	$(PYTHON) -m venv $(LINT_VENV)
+	$(LINT_BIN)/pip install --quiet --requirement requirements-lint.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

@@ -54,7 +54,7 @@ window_histograms as (
     from cap_weeks
     inner join weekly_histograms
         on weekly_histograms.week_index > cap_weeks.week_index - {{ var('observation_weeks') }}
-        and weekly_histograms.week_index <= cap_weeks.week_index
+        and cap_weeks.week_index >= weekly_histograms.week_index
     group by cap_weeks.week_index, weekly_histograms.measure, weekly_histograms.line_value
 
 ),

@@ -27,9 +27,9 @@ class Warehouse:
     def path(self) -> Path:
         return self.folder / "warehouse.duckdb"
 
-    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run dbt; the caller looks at the exit code."""
-        return subprocess.run(
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start dbt in a process group of its own; its messages come in one stream, as they appear."""
+        return subprocess.Popen(
             [
                 str(Path(sys.executable).with_name("dbt")),
                 *arguments,
@@ -42,11 +42,19 @@ class Warehouse:
             ],
             cwd=PROJECT,
             env=os.environ
-            | {"GROCERY_WAREHOUSE": str(self.path), "GROCERY_PUBLISH_DIR": str(self.folder / "published")},
-            capture_output=True,
+            | {"GROCERY_WAREHOUSE": str(self.path), "GROCERY_PUBLISH_DIR": str(self.folder / "published")}
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             text=True,
-            check=False,
         )
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt; the caller looks at the exit code."""
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, "")
 
     def build(self) -> None:
         """Run ``dbt build`` and fail the test with its output if it fails."""

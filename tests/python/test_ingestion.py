@@ -43,7 +43,7 @@ def as_bytes(*lines):
 
 
 def test_values_are_those_of_the_file(folder, warehouse):
-    folder.write_week(WEEK, [make_line(WEEK, 3, QUANTITY="1.25", SPEND="0"), make_line(WEEK, 4)])
+    folder.write_week(WEEK, [make_line(WEEK, 3, QUANTITY="1.25", SPEND="0"), make_line(WEEK, 4, SHOP_HOUR="09")])
     load(warehouse, folder)
     rows = warehouse.execute(
         """
@@ -67,7 +67,7 @@ def test_values_are_those_of_the_file(folder, warehouse):
             "0.00",
             "2007-02-15",
         ),
-        (2, str(basket_id + 4), None, "PRD0900004", "STORE00000", "L", WEEK, 12, "2.000", "3.00", "2007-02-16"),
+        (2, str(basket_id + 4), None, "PRD0900004", "STORE00000", "L", WEEK, 9, "2.000", "3.00", "2007-02-16"),
     ]
 
 
@@ -161,9 +161,22 @@ DAMAGED_LINES = {
     "a week not in the calendar": (make_line(WEEK, 50, SHOP_WEEK="200653"), "unknown_week"),
     "no week": (make_line(WEEK, 50, SHOP_WEEK=""), "unknown_week"),
     "a text for a week": (make_line(WEEK, 50, SHOP_WEEK="week"), "unknown_week"),
+    "a week and a bit": (make_line(WEEK, 50, SHOP_WEEK=f"{WEEK}.4"), "unknown_week"),
+    "a week in hexadecimal": (make_line(WEEK, 50, SHOP_WEEK=hex(WEEK)), "unknown_week"),
+    "a week with an underscore": (make_line(WEEK, 50, SHOP_WEEK="200_651"), "unknown_week"),
+    "a week between blanks": (make_line(WEEK, 50, SHOP_WEEK=f" {WEEK} "), "unknown_week"),
     "another week of the calendar": (make_line(WEEKS[1], 50), "week_of_another_file"),
     "an hour past midnight": (make_line(WEEK, 50, SHOP_HOUR="24"), "invalid_hour"),
     "a text for an hour": (make_line(WEEK, 50, SHOP_HOUR="noon"), "invalid_hour"),
+    "an hour in hexadecimal": (make_line(WEEK, 50, SHOP_HOUR="0x10"), "invalid_hour"),
+    "an hour with an exponent": (make_line(WEEK, 50, SHOP_HOUR="1e1"), "invalid_hour"),
+    "a weekday and a half": (make_line(WEEK, 50, SHOP_WEEKDAY="2.5"), "invalid_weekday"),
+    "a quantity with an underscore": (make_line(WEEK, 50, QUANTITY="1_0"), "invalid_quantity"),
+    "a quantity with an exponent": (make_line(WEEK, 50, QUANTITY="1e3"), "invalid_quantity"),
+    "a quantity between blanks": (make_line(WEEK, 50, QUANTITY=" 2 "), "invalid_quantity"),
+    "a quantity in Arabic digits": (make_line(WEEK, 50, QUANTITY="٣"), "invalid_quantity"),
+    "a spend with a sign": (make_line(WEEK, 50, SPEND="+1.50"), "invalid_spend"),
+    "a date of seven digits and a blank": (make_line(WEEK, 50, SHOP_DATE="2007021 "), "invalid_date"),
     "an eighth weekday": (make_line(WEEK, 50, SHOP_WEEKDAY="8"), "invalid_weekday"),
     "no product": (make_line(WEEK, 50, PROD_CODE=""), "missing_product"),
     "no basket": (make_line(WEEK, 50, BASKET_ID=""), "missing_basket"),
@@ -277,6 +290,66 @@ def test_counts_add_up_whatever_the_damage(tmp_path_factory, damaged):
         "select line_number, raw_line from landing.lgsr_rejected_lines"
     ).fetchall():
         assert raw_line == physical[number - 1].removesuffix(b"\r").decode(errors="backslashreplace")
+
+
+# --- hostile values ------------------------------------------------------------------------------------------------
+
+HOSTILE = {
+    "a formula": "=cmd|' /C calc'!A0",
+    "another formula": "@SUM(1+1)*HYPERLINK(A1)",
+    "a statement": "'; drop table landing.lgsr_lines; --",
+    "a dollar-quoted statement": "$$; drop schema landing cascade; $$",
+    "a template": "{{ env_var('HOME') }}{% do 1 %}",
+    "a parameter": "$week ? %s :name {0}",
+    "a script": "<script>alert(1)</script>",
+    "emoji": "🛒👩🏽‍🌾🇪🇺",
+    "right to left": "\u202eمتجر\u202c עברית",
+    "control characters": "\x1b[31m\x07\x7f\u2028\ufeff",
+    "ten megabytes": "x" * 10_000_000,
+}
+NUMBERS = ("SHOP_WEEK", "SHOP_DATE", "SHOP_WEEKDAY", "SHOP_HOUR", "QUANTITY", "SPEND")
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_text_is_kept_to_the_letter(folder, warehouse, case):
+    """Text stands in the landing tables as it stood in the file, wherever a text may stand."""
+    value = HOSTILE[case]
+    folder.write_week(WEEK, [*make_lines(WEEK), make_line(WEEK, 50, PROD_CODE=value, BASKET_TYPE=value, CUST_CODE="C")])
+    assert load(warehouse, folder)[NAME]["loaded"] == LINES + 1
+    rows = warehouse.execute("select product_id, basket_type from landing.lgsr_lines where customer_id = 'C'")
+    assert rows.fetchall() == [(value, value)]
+    codes = warehouse.execute("select count(*) from landing.lgsr_codes where product_id = $value", {"value": value})
+    assert codes.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("column", NUMBERS)
+def test_hostile_text_in_a_number_is_set_aside(folder, warehouse, case, column):
+    folder.write_week(WEEK, [*make_lines(WEEK), make_line(WEEK, 50, **{column: HOSTILE[case]})])
+    counts = load(warehouse, folder, max_rejected_share=0.1)[NAME]
+    assert (counts["loaded"], counts["rejected"]) == (LINES, 1)
+    ((raw_line,),) = warehouse.execute("select raw_line from landing.lgsr_rejected_lines").fetchall()
+    assert HOSTILE[case] in raw_line
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters(exclude_characters='\n\r\0,"', exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_any_text_is_kept_to_the_letter(tmp_path_factory, text):
+    folder, warehouse = Folder(tmp_path_factory.mktemp("shop")), connect()
+    folder.write_week(WEEK, [make_line(WEEK, 0, BASKET_MISSION="x", STORE_CODE=text)])
+    assert load(warehouse, folder)[NAME]["loaded"] == 1
+    assert warehouse.execute("select store_id from landing.lgsr_lines").fetchall() == [(text,)]
+
+
+@pytest.mark.parametrize("name", ["200651'; drop table landing.lgsr_lines; --", '200651"x"', "$(touch x)", "200651;a"])
+def test_hostile_file_names_are_repeated_and_not_run(folder, warehouse, name):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    folder.write_bytes(f"transactions_{name}.csv", SOUND.replace(b"Full Shop", b"Top Up"))
+    with pytest.raises(IngestionError) as error:
+        load(warehouse, folder)
+    assert f"transactions_{name}.csv does not say its week" in str(error.value)
+    assert outcomes(warehouse) == before
 
 
 # --- files that cannot be read -------------------------------------------------------------------------------------
@@ -465,6 +538,8 @@ def test_years_have_52_weeks(folder):
         ("shop_week,date_from,date_to\n", "has no weeks"),
         ("shop_week,date_from,date_to\n200651,12.02.2007,18.02.2007\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200651,20070212\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200_651,20070212,20070218\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200651,2007212,2007218\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200651,20070218,20070212\n", "line 2: week 200651 ends before it begins"),
         (
             "shop_week,date_from,date_to\n200651,20070212,20070218\n200701,20070226,20070304\n",

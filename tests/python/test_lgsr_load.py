@@ -97,6 +97,7 @@ def later(path):
     """Make a file look written later."""
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 5_000_000_000))
+    return path
 
 
 def test_weekly_life_of_a_folder(warehouse):
@@ -183,6 +184,7 @@ def test_stopped_build_loses_nothing(warehouse, case):
     harm(warehouse.folder)
     outcome = warehouse.build()
     assert message in outcome["errors"]
+    assert "Traceback" not in outcome["errors"]
     assert outcome["transaction_lines"] == "skipped"
     assert {**warehouse.contents(), "weeks": before["weeks"]} == before
     warehouse.folder = Folder(warehouse.folder.path)
@@ -249,6 +251,15 @@ def test_price_drop_is_the_offer_of_the_week_after(warehouse):
     later(warehouse.folder.write_week(week, lines))
     assert warehouse.build()["errors"] == ""
     assert warehouse.query("select * from staging.promotions") == []
+
+    # A week in which everything is given away has no prices, and keeps none of an earlier version of its file.
+    later(later(warehouse.folder.write_week(week, cheap)))
+    assert warehouse.build()["errors"] == ""
+    assert len(warehouse.query("select * from staging.promotions")) == 1
+    later(later(later(warehouse.folder.write_week(week, [line | {"SPEND": 0} for line in lines]))))
+    assert warehouse.build()["errors"] == ""
+    assert warehouse.query("select * from staging.promotions") == []
+    assert warehouse.query(f"select * from staging.stg_lgsr__product_prices where week = {week}") == []
 
 
 def test_calendar_is_gapless_over_the_turn_of_the_year(warehouse):

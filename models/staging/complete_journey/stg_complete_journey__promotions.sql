@@ -58,7 +58,7 @@ final as (
         offers.product_id::varchar as product_id,
         offers.offer_type,
         offers.week::integer as week,
-        cast(offers.stores * 1.0 / stores_of_week.stores as decimal(7, 6)) as store_share,
+        (offers.stores * 1.0 / stores_of_week.stores)::decimal(7, 6) as store_share,
         null::decimal(12, 2) as offer_price
     from offers
     inner join stores_of_week on offers.week = stores_of_week.week

@@ -1,18 +1,27 @@
-{{ config(materialized='incremental', unique_key='week', incremental_strategy='delete+insert') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_replaced('window_id', ref('stg_lgsr__price_windows')) }}"
+    )
+}}
 
 -- A store's price has dropped when it is at most nine tenths of what the product usually cost in the eight weeks
 -- before. A week is worked out again when its own file or one of those eight weeks has changed.
 with
 
-source_files as (
-
-    select * from {{ ref('stg_lgsr__source_files') }}
-
-),
-
 weeks as (
 
     select * from {{ ref('stg_lgsr__weeks') }}
+
+),
+
+due_windows as (
+
+    select * from {{ ref('stg_lgsr__price_windows') }}
+    {% if is_incremental() %}
+        where window_id not in (select window_id from {{ this }})
+    {% endif %}
 
 ),
 
@@ -25,29 +34,6 @@ product_prices as (
 lines as (
 
     select * from {{ ref('stg_lgsr__transaction_lines') }}
-
-),
-
-windows as (
-
-    select
-        weeks.week,
-        weeks.week_index,
-        md5(
-            string_agg(source_files.load_id, '/')
-                over (order by weeks.week_index rows between 8 preceding and current row)
-        ) as window_id
-    from source_files
-    inner join weeks on source_files.week = weeks.week
-
-),
-
-due_windows as (
-
-    select * from windows
-    {% if is_incremental() %}
-        where window_id not in (select window_id from {{ this }})
-    {% endif %}
 
 ),
 

@@ -1,4 +1,10 @@
-{{ config(materialized='incremental', unique_key='week', incremental_strategy='delete+insert') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_replaced('load_id', ref('stg_lgsr__source_files')) }}"
+    )
+}}
 
 -- What a product usually costs changes only with the week's file, so only new and changed files are looked at.
 -- Goods given away have no price. Lines without a customer count as any other.

@@ -131,7 +131,7 @@ def _parse_row(path: Path, line_number: int, values: list[str | None]) -> Week:
     """Turn the three values of a line into a week."""
     try:
         number, starts_on, ends_on = (value.strip() for value in values)
-        week = Week(int(number), _parse_date(starts_on), _parse_date(ends_on))
+        week = Week(_parse_digits(number, 6), _parse_date(starts_on), _parse_date(ends_on))
     except (AttributeError, ValueError):
         raise IngestionError(
             f"{path}, line {line_number}: {values} is not a week. Write it as yyyyww,yyyymmdd,yyyymmdd."
@@ -141,5 +141,13 @@ def _parse_row(path: Path, line_number: int, values: list[str | None]) -> Week:
     return week
 
 
+def _parse_digits(text: str, length: int) -> int:
+    """Read plain digits; ``int`` alone would also take ``200_607`` and the digits of other scripts."""
+    if len(text) != length or not (text.isascii() and text.isdigit()):
+        raise ValueError(text)
+    return int(text)
+
+
 def _parse_date(text: str) -> datetime.date:
-    return datetime.datetime.strptime(text, "%Y%m%d").date()
+    year, month_and_day = divmod(_parse_digits(text, 8), 10_000)
+    return datetime.date(year, *divmod(month_and_day, 100))

@@ -61,8 +61,20 @@ from ranked
 where occurrence > 1
 """
 
+
+def _whole_number(text: str) -> str:
+    """SQL of plain digits as an integer. A bare cast would also take 200651.4, 1e3, 1_000, 0x10 and blanks."""
+    return f"case when regexp_full_match({text}, '[0-9]+') then try_cast({text} as integer) end"
+
+
+def _decimal(text: str, scale: int) -> str:
+    """SQL of digits, point and minus sign as a decimal; 1e3, 1_000, +1 and blanks are none."""
+    pattern = "-?([0-9]+[.]?[0-9]*|[.][0-9]+)"
+    return f"case when regexp_full_match({text}, '{pattern}') then try_cast({text} as decimal(12, {scale})) end"
+
+
 # What every line of the batch says; repeats left out.
-PARSED_LINES = r"""
+PARSED_LINES = rf"""
 with
 
 -- A quoted field may hold commas and doubled quotes; the leading comma gives every field one to begin with.
@@ -104,13 +116,13 @@ named as (
             when len(fields) < $fields then 'too_few_fields'
             when len(fields) > $fields then 'too_many_fields'
         end as fault,
-        try_cast(fields[$week] as integer) as week,
+        {_whole_number("fields[$week]")} as week,
         nullif(fields[$weekday], '') as weekday_text,
-        try_cast(weekday_text as integer) as weekday,
+        {_whole_number("weekday_text")} as weekday,
         nullif(fields[$purchase_hour], '') as purchase_hour_text,
-        try_cast(purchase_hour_text as integer) as purchase_hour,
-        try_cast(fields[$quantity] as decimal(12, 3)) as quantity,
-        try_cast(fields[$spend] as decimal(12, 2)) as spend,
+        {_whole_number("purchase_hour_text")} as purchase_hour,
+        {_decimal("fields[$quantity]", 3)} as quantity,
+        {_decimal("fields[$spend]", 2)} as spend,
         nullif(fields[$product_id], '') as product_id,
         nullif(fields[$subcategory_id], '') as subcategory_id,
         nullif(fields[$category_id], '') as category_id,
@@ -129,7 +141,8 @@ named as (
         nullif(fields[$store_region], '') as store_region,
         fields[$purchased_on] as purchased_on_text,
         case
-            when length(purchased_on_text) = 8 then cast(try_strptime(purchased_on_text, '%Y%m%d') as date)
+            when length(purchased_on_text) = 8 and regexp_full_match(purchased_on_text, '[0-9]+')
+                then cast(try_strptime(purchased_on_text, '%Y%m%d') as date)
         end as purchased_on
     from split
 
