@@ -1,9 +1,4 @@
-"""The ranking protocol: means over customers, how sure they are, and what a model gains over counting.
-
-References
-----------
-Efron, Tibshirani: An Introduction to the Bootstrap (1993), the percentile interval.
-"""
+"""The ranking protocol: means over customers, how sure they are, and what a model gains over counting."""
 
 from __future__ import annotations
 
@@ -11,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
+
+from grocery_recommender import confidence
 
 METRICS = {
     "recall": "recall",
@@ -22,9 +20,6 @@ METRICS = {
 }
 # What a grocer gets for free: what the learnt models must beat.
 BASELINES = ("tifu_knn", "decayed_frequency", "personal_frequency", "user_knn", "popularity", "als")
-RESAMPLES = 1000
-CONFIDENCE = 0.95
-SEED = 20060410
 SCHEMA = pa.schema(
     [
         ("prediction_week", pa.int32()),
@@ -39,36 +34,6 @@ SCHEMA = pa.schema(
         ("pairs", pa.int64()),
     ]
 )
-
-
-def resampled_means(values: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-    """Means of bootstrap samples of the rows; every column sees the same samples, so that columns can be compared.
-
-    Parameters
-    ----------
-    values
-        Shape ``(customers, columns)``; NaN where a column says nothing of a customer.
-    resamples
-        Number of bootstrap samples.
-    seed
-        Seed of the draws.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(resamples, columns)``.
-    """
-    customers = len(values)
-    counts = np.random.default_rng(seed).multinomial(customers, np.full(customers, 1 / customers), size=resamples)
-    known = ~np.isnan(values)
-    return (counts @ np.where(known, values, 0)) / np.maximum(counts @ known, 1)
-
-
-def interval(samples: np.ndarray) -> tuple[float, float]:
-    """Percentile interval of bootstrap samples of one figure."""
-    tail = (1 - CONFIDENCE) / 2
-    lower, upper = np.quantile(samples, [tail, 1 - tail])
-    return float(lower), float(upper)
 
 
 def performance(connection: Any, metrics_sql: str) -> pa.Table:
@@ -90,41 +55,45 @@ def performance(connection: Any, metrics_sql: str) -> pa.Table:
     rows = connection.sql(metrics_sql).to_arrow_table()
     if rows.num_rows == 0:
         return SCHEMA.empty_table()
-    rows = rows.sort_by([(name, "ascending") for name in ("customer_id", "model_name", "scope", "cutoff")])
-    week = rows["prediction_week"][0].as_py()
-    customers, customer = np.unique(rows["customer_id"].to_numpy(zero_copy_only=False), return_inverse=True)
-    keys = (rows[name].to_pylist() for name in ("model_name", "scope", "cutoff"))
-    groups = [f"{model}|{scope}|{cutoff}" for model, scope, cutoff in zip(*keys, strict=True)]
-    names, group = np.unique(groups, return_inverse=True)
-    candidates = np.zeros(len(names), dtype=np.int64)
-    np.add.at(candidates, group, rows["candidates"].to_numpy())
+    rows = rows.sort_by([(name, "ascending") for name in ("customer_id", "model_name", "cutoff")])
     out = []
-    for metric, column in METRICS.items():
-        values = np.full((len(customers), len(names)), np.nan)
-        values[customer, group] = rows[column].to_numpy()
-        means, samples = np.nanmean(values, axis=0), resampled_means(values)
-        position = {tuple(name.split("|")): index for index, name in enumerate(names)}
-        for (model, scope, cutoff), index in position.items():
-            label = f"{metric}@{cutoff}" + ("" if scope == "all" else f"_{scope}")
-            row = {
-                "prediction_week": week,
-                "week_role": "test",
-                "model_name": model,
-                "protocol": "ranking",
-                "customers": int((~np.isnan(values[:, index])).sum()),
-                "pairs": int(candidates[index]),
-            }
-            lower, upper = interval(samples[:, index])
-            out.append(row | _rounded(metric=label, metric_value=means[index], lower_bound=lower, upper_bound=upper))
-            best = max((position[name, scope, cutoff] for name in BASELINES), key=lambda other: means[other])
-            if model not in BASELINES and means[best] > 0:
-                lower, upper = interval(samples[:, index] / np.maximum(samples[:, best], 1e-12) - 1)
-                gain = means[index] / means[best] - 1
-                out.append(
-                    row | _rounded(metric=f"{label}_gain", metric_value=gain, lower_bound=lower, upper_bound=upper)
-                )
+    for scope in np.unique(rows["scope"].to_numpy(zero_copy_only=False)):
+        out += _scope_performance(rows.filter(pyarrow.compute.equal(rows["scope"], scope)), scope)
     return pa.Table.from_pylist(out, schema=SCHEMA)
 
 
-def _rounded(metric: str, **figures: float) -> dict[str, Any]:
+def _scope_performance(rows: pa.Table, scope: str) -> list[dict[str, Any]]:
+    customers, customer = np.unique(rows["customer_id"].to_numpy(zero_copy_only=False), return_inverse=True)
+    keys = list(zip(rows["model_name"].to_pylist(), rows["cutoff"].to_pylist(), strict=True))
+    position = {key: index for index, key in enumerate(sorted(set(keys)))}
+    group = np.array([position[key] for key in keys])
+    pairs = np.bincount(group, weights=rows["candidates"].to_numpy())
+    out = []
+    for metric, column in METRICS.items():
+        values = np.full((len(customers), len(position)), np.nan)
+        values[customer, group] = rows[column].to_numpy()
+        means, samples = values.mean(axis=0), confidence.bootstrap_means(values)
+        for (model, cutoff), index in position.items():
+            label = f"{metric}@{cutoff}" + ("" if scope == "all" else f"_{scope}")
+            row = {
+                "prediction_week": rows["prediction_week"][0].as_py(),
+                "week_role": "test",
+                "model_name": model,
+                "protocol": "ranking",
+                "customers": len(customers),
+                "pairs": int(pairs[index]),
+            }
+            out.append(row | _figures(label, means[index], samples[:, index]))
+            best = max((position[name, cutoff] for name in BASELINES), key=lambda other: means[other])
+            if model not in BASELINES and means[best] > 0:
+                gains = samples[:, index] / np.maximum(samples[:, best], 1e-12) - 1
+                out.append(row | _figures(f"{label}_gain", means[index] / means[best] - 1, gains))
+    return out
+
+
+def _figures(metric: str, value: float, samples: np.ndarray) -> dict[str, Any]:
+    """A figure and its percentile interval, rounded so that the order of additions does not show."""
+    tail = (1 - confidence.LEVEL) / 2
+    lower, upper = np.quantile(samples, [tail, 1 - tail])
+    figures = {"metric_value": value, "lower_bound": lower, "upper_bound": upper}
     return {"metric": metric} | {name: round(float(figure), 12) for name, figure in figures.items()}

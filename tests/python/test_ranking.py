@@ -3,26 +3,8 @@
 from __future__ import annotations
 
 import duckdb
-import numpy as np
 import pytest
 from grocery_recommender import ranking
-
-
-def test_resampled_means_follow_the_spread_of_the_customers() -> None:
-    values = np.random.default_rng(3).normal(5, 2, size=(400, 1))
-    samples = ranking.resampled_means(values)
-    assert samples.mean() == pytest.approx(values.mean(), abs=0.02)
-    assert samples.std() == pytest.approx(2 / 20, rel=0.15)
-    lower, upper = ranking.interval(samples[:, 0])
-    assert lower < values.mean() < upper
-    np.testing.assert_array_equal(samples, ranking.resampled_means(values))
-
-
-def test_a_column_is_averaged_over_the_customers_that_it_knows() -> None:
-    values = np.array([[1.0, np.nan], [1.0, 3.0], [1.0, 3.0]])
-    samples = ranking.resampled_means(values, resamples=50)
-    assert set(samples[:, 0]) == {1.0}
-    assert set(samples[:, 1]) <= {0.0, 3.0}
 
 
 def test_performance_of_models_scopes_and_lengths() -> None:

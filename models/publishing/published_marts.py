@@ -1,0 +1,24 @@
+from pathlib import Path
+
+from grocery_recommender import publishing
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    marts = {
+        "recommendations": dbt.ref("recommendations"),
+        "shopping_lists": dbt.ref("shopping_lists"),
+        "personal_flyers": dbt.ref("personal_flyers"),
+        "forgotten_items": dbt.ref("forgotten_items"),
+        "recommendation_outcomes": dbt.ref("recommendation_outcomes"),
+        "model_performance": dbt.ref("model_performance"),
+        "model_calibration": dbt.ref("model_calibration"),
+        "feature_importance": dbt.ref("feature_importance"),
+        "model_runs": dbt.ref("model_runs"),
+        "ingested_files": dbt.ref("ingested_files"),
+        "row_reconciliation": dbt.ref("row_reconciliation"),
+        "products": dbt.ref("dim_products"),
+        "weeks": dbt.ref("dim_weeks"),
+    }
+    folder = Path(dbt.config.meta_get("publish_folder"))
+    return publishing.publish(session.cursor(), {name: mart.sql_query() for name, mart in marts.items()}, folder)

@@ -1,0 +1,161 @@
+"""Write, audit, publish: readers see one whole publication or the next, never half of one.
+
+A DuckDB file that is being written admits no reader, so nobody reads the warehouse. The marts are copied into a
+version folder of their own, and a symbolic link, replaced in one step, says which version counts::
+
+    <folder>/current -> versions/<version>
+    <folder>/versions/<version>/serving.duckdb, <mart>.parquet …, manifest.json
+
+A reader that resolves `current` once and stays in that folder never sees two weeks mixed, and keeps its files open over
+a switch. The version before stays for rollback: point `current` at it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from grocery_recommender.progress import report
+
+# The format that DuckDB 1.4 and later can open.
+STORAGE_VERSION = "v1.4.0"
+KEPT_VERSIONS = 2
+SCHEMA = pa.schema(
+    [
+        ("mart", pa.string()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
+        ("content_hash", pa.string()),
+        ("version", pa.string()),
+        ("published_at", pa.timestamp("us")),
+    ]
+)
+
+
+def publish(connection: Any, marts: dict[str, str], folder: Path) -> pa.Table:
+    """Publish the marts as one version, unless the current version holds just the same.
+
+    Parameters
+    ----------
+    connection
+        Where the marts can be read; it must not be in a transaction.
+    marts
+        Query of each mart by the name under which it is published.
+    folder
+        Where publications live; it is made if need be.
+
+    Returns
+    -------
+    pyarrow.Table
+        The manifest in ``SCHEMA``, one row per mart; ``bytes`` is the size of its Parquet file, ``content_hash`` does
+        not depend on the order of the rows.
+    """
+    contents = {name: _content(connection, query) for name, query in marts.items()}
+    version = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]
+    versions = folder / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
+    current = folder / "current"
+    if current.exists() and current.resolve().name == version:
+        report(f"publishing: version {version} is current, nothing to do")
+        return _manifest(versions / version)
+    if not (versions / version).exists():
+        unfinished = versions / f".{version}.unfinished"
+        unfinished.mkdir()
+        _write(connection, marts, contents, version, unfinished)
+        os.rename(unfinished, versions / version)
+        _sync(versions)
+    _switch(current, version)
+    _prune(versions, version)
+    report(f"publishing: version {version}, {len(marts)} marts, in {current}")
+    return _manifest(versions / version)
+
+
+def _content(connection: Any, query: str) -> tuple[int, str]:
+    """Number of rows, and a hash of them in any order."""
+    (row,) = connection.sql(
+        f"select count(*), cast(coalesce(sum(cast(hash(mart) as hugeint)), 0) as varchar) from ({query}) as mart"
+    ).fetchall()
+    return int(row[0]), hashlib.sha256(row[1].encode()).hexdigest()
+
+
+def _write(
+    connection: Any, marts: dict[str, str], contents: dict[str, tuple[int, str]], version: str, folder: Path
+) -> None:
+    serving = _quoted(folder / "serving.duckdb")
+    connection.execute(f"attach {serving} as publication (storage_version '{STORAGE_VERSION}')")
+    try:
+        connection.execute("create schema publication.marts")
+        for name, query in marts.items():
+            connection.execute(f"create table publication.marts.{name} as {query}")
+            connection.execute(f"copy publication.marts.{name} to {_quoted(folder / f'{name}.parquet')}")
+        connection.execute("checkpoint publication")
+    finally:
+        connection.execute("detach publication")
+    published_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    manifest = [
+        {
+            "mart": name,
+            "rows": contents[name][0],
+            "bytes": (folder / f"{name}.parquet").stat().st_size,
+            "content_hash": contents[name][1],
+            "version": version,
+            "published_at": published_at,
+        }
+        for name in marts
+    ]
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    for path in folder.iterdir():
+        _sync(path)
+    _sync(folder)
+
+
+def _switch(current: Path, version: str) -> None:
+    """Point the link at another version, in one step."""
+    link = current.with_name(".current.unfinished")
+    link.symlink_to(Path("versions") / version)
+    os.replace(link, current)
+    _sync(current.parent)
+
+
+def _prune(versions: Path, current: str) -> None:
+    """Remove all but the current version and the one before it."""
+    others = sorted(
+        (path for path in versions.iterdir() if path.name != current), key=lambda path: path.stat().st_mtime
+    )
+    for path in others[: -(KEPT_VERSIONS - 1)]:
+        shutil.rmtree(path)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What a killed run left behind."""
+    for path in (folder / "versions").glob(".*.unfinished"):
+        shutil.rmtree(path)
+    (folder / ".current.unfinished").unlink(missing_ok=True)
+
+
+def _manifest(version_folder: Path) -> pa.Table:
+    rows = json.loads((version_folder / "manifest.json").read_text())
+    for row in rows:
+        row["published_at"] = datetime.fromisoformat(row["published_at"])
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

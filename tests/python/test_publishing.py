@@ -1,0 +1,169 @@
+"""Publications: whole or not at all, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+from grocery_recommender import publishing
+
+PYTHON_FOLDER = Path(publishing.__file__).parents[1]
+
+
+def marts(week: int, rows: int = 50) -> dict[str, str]:
+    """Two marts of one week, which readers join."""
+    return {
+        "lists": f"select {week} as week, range as product from range({rows})",
+        "outcomes": f"select {week} as week, range as product, range % 3 = 0 as was_bought from range({rows})",
+    }
+
+
+def published_week(folder: Path) -> int:
+    with duckdb.connect(str((folder / "current").resolve() / "serving.duckdb"), read_only=True) as reader:
+        (week,) = reader.execute(
+            "select distinct week from marts.lists join marts.outcomes using (product, week)"
+        ).fetchone()
+    return week
+
+
+def versions(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "versions").iterdir()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "it's published"
+    publishing.publish(duckdb.connect(), marts(1), folder)
+    return folder
+
+
+def test_a_publication_holds_every_mart_twice_and_says_so(folder: Path) -> None:
+    manifest = publishing.publish(duckdb.connect(), marts(1), folder).to_pylist()
+    current = folder / "current"
+    assert [(row["mart"], row["rows"]) for row in manifest] == [("lists", 50), ("outcomes", 50)]
+    for row in manifest:
+        path = current / f"{row['mart']}.parquet"
+        assert path.stat().st_size == row["bytes"]
+        assert len(pd.read_parquet(path)) == row["rows"]
+    assert published_week(folder) == 1
+
+
+def test_the_same_marts_in_another_order_are_the_same_version(folder: Path) -> None:
+    before, manifest = versions(folder), publishing.publish(duckdb.connect(), marts(1), folder)
+    shuffled = {name: f"select * from ({query}) order by hash(product)" for name, query in marts(1).items()}
+    assert publishing.publish(duckdb.connect(), shuffled, folder).equals(manifest)
+    assert versions(folder) == before
+
+
+def test_the_version_before_stays_for_rollback_and_older_ones_go(folder: Path) -> None:
+    for week in (2, 3, 4):
+        publishing.publish(duckdb.connect(), marts(week), folder)
+    assert published_week(folder) == 4
+    (older,) = versions(folder) - {(folder / "current").resolve().name}
+    assert set(pd.read_parquet(folder / "versions" / older / "lists.parquet")["week"]) == {3}
+    publishing.publish(duckdb.connect(), marts(3), folder)
+    assert published_week(folder) == 3
+
+
+@pytest.mark.parametrize("stage", ["_content", "_write", "_sync", "_switch"])
+def test_a_failure_at_any_stage_leaves_the_last_publication(
+    folder: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("injected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, stage, fail)
+        with pytest.raises(OSError, match="injected"):
+            publishing.publish(duckdb.connect(), marts(2), folder)
+    assert published_week(folder) == 1
+    publishing.publish(duckdb.connect(), marts(2), folder)
+    assert published_week(folder) == 2
+    assert not list((folder / "versions").glob(".*"))
+
+
+def test_a_mart_that_cannot_be_read_leaves_the_last_publication(folder: Path) -> None:
+    broken = marts(2) | {"third": "select error('no such mart') as week"}
+    with pytest.raises(duckdb.Error, match="no such mart"):
+        publishing.publish(duckdb.connect(), broken, folder)
+    assert published_week(folder) == 1
+
+
+@pytest.mark.parametrize("killed_before", ["_write", "_sync", "_switch", "_prune"])
+def test_kill_while_publishing(folder: Path, killed_before: str) -> None:
+    script = f"""
+        import os, signal, duckdb
+        from pathlib import Path
+        from grocery_recommender import publishing
+        publishing.{killed_before} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        publishing.publish(duckdb.connect(), {marts(2)!r}, Path({str(folder)!r}))
+    """
+    environment = os.environ | {"PYTHONPATH": str(PYTHON_FOLDER)}
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert published_week(folder) == (2 if killed_before == "_prune" else 1)
+    publishing.publish(duckdb.connect(), marts(2), folder)
+    assert published_week(folder) == 2
+    assert not list((folder / "versions").glob(".*"))
+
+
+def test_a_reader_keeps_the_version_that_it_has_open(folder: Path) -> None:
+    with duckdb.connect(str(folder / "current" / "serving.duckdb"), read_only=True) as reader:
+        for week in (2, 3, 4):
+            publishing.publish(duckdb.connect(), marts(week), folder)
+        assert reader.execute("select distinct week from marts.lists").fetchall() == [(1,)]
+    assert published_week(folder) == 4
+
+
+READER = """
+import sys
+from pathlib import Path
+import duckdb
+folder, seen = Path(sys.argv[1]), set()
+for _ in range(300):
+    with duckdb.connect(str(folder / "current" / "serving.duckdb"), read_only=True) as reader:
+        rows = reader.execute(
+            "select count(*), min(week), max(week) from marts.lists full join marts.outcomes using (product, week)"
+        ).fetchone()
+        assert rows[0] == 50 and rows[1] == rows[2], rows
+        seen.add(rows[1])
+print(len(seen))
+"""
+
+
+def test_readers_never_see_two_weeks_while_publications_switch(folder: Path) -> None:
+    reader = subprocess.Popen([sys.executable, "-c", READER, str(folder)], stdout=subprocess.PIPE, text=True)
+    week = 1
+    connection = duckdb.connect()
+    while reader.poll() is None:
+        week += 1
+        publishing.publish(connection, marts(week), folder)
+        threading.Event().wait(0.1)
+    assert reader.returncode == 0
+    assert int(reader.stdout.read()) > 2, "the reader saw no switch"
+
+
+def test_the_serving_file_has_an_older_format_than_the_default(folder: Path, tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "default.duckdb")).close()
+    serving, default = folder / "current" / "serving.duckdb", tmp_path / "default.duckdb"
+    assert _storage_number(serving) == 67  # DuckDB 1.4's
+    assert _storage_number(default) > 67
+
+
+def _storage_number(path: Path) -> int:
+    return int.from_bytes(path.read_bytes()[12:20], "little")
+
+
+def test_the_manifest_has_the_promised_columns(folder: Path) -> None:
+    manifest = publishing.publish(duckdb.connect(), marts(1), folder)
+    assert manifest.schema.equals(publishing.SCHEMA)
+    assert isinstance(manifest, pa.Table)
