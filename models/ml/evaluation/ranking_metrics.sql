@@ -32,10 +32,10 @@ customer_candidates as (
 
     select
         customer_id,
-        count_if(was_bought and candidate_source = 'repeat') as repeat_purchases,
+        cast(count_if(was_bought and candidate_source = 'repeat') as bigint) as repeat_purchases,
         count(*) as all_candidates,
-        count_if(candidate_source = 'repeat') as repeat_candidates,
-        count_if(candidate_source <> 'repeat') as new_candidates
+        cast(count_if(candidate_source = 'repeat') as bigint) as repeat_candidates,
+        cast(count_if(candidate_source <> 'repeat') as bigint) as new_candidates
     from evaluation_scores
     group by customer_id
 

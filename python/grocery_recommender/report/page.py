@@ -1,0 +1,179 @@
+"""The page: figures of a publication, and every customer's list as a grocer would print it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from grocery_recommender.report import charts
+
+ROWS_PER_CUSTOMER = 20
+TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` from the current publication.
+
+    Parameters
+    ----------
+    folder
+        The publish folder; its ``current`` version is read, never the warehouse.
+
+    Returns
+    -------
+    pathlib.Path
+        The file: self-contained, without scripts or fonts from elsewhere.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing has been published there.
+    """
+    serving = (folder / "current").resolve() / "serving.duckdb"
+    if not serving.exists():
+        raise FileNotFoundError(f"nothing is published in {folder}: run `dbt build` first, or name another folder")
+    with duckdb.connect(str(serving), read_only=True) as connection:
+        page = TEMPLATE.read_text()
+        for name, content in {
+            "title": _title(connection),
+            "ranking": _ranking(connection),
+            "outcomes": _outcomes(connection),
+            "calibration": _calibration(connection),
+            "importance": _importance(connection),
+            "quality": _quality(connection),
+            "customers": _packed(customer_lists(connection)),
+        }.items():
+            page = page.replace("{{" + name + "}}", content)
+    path = folder / "report.html"
+    path.write_text(page)
+    return path
+
+
+def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """What the customer page shows: products once, and each customer's rows by their position.
+
+    Returns
+    -------
+    dict
+        ``products`` (names), ``lists`` (by name of the list, by customer: rows of product, probability, note).
+    """
+    (target_week,) = connection.execute("select max(target_week) from marts.recommendations").fetchone()
+    queries = {
+        "This week's list": "select customer_id, product_id, purchase_probability, concat(case when typical_quantity > 1 "
+        "then concat('Usually ', cast(round(typical_quantity) as int), '. ') else '' end, reason) as note "
+        "from marts.shopping_lists where target_week = ? order by customer_id, position",
+        "On offer for you": "select customer_id, product_id, purchase_probability, concat(case when saving > 0 then "
+        "concat('Save ', saving, '. ') else '' end, reason) as note "
+        "from marts.personal_flyers where target_week = ? order by customer_id, position",
+        "Did you forget?": "select customer_id, product_id, purchase_probability, reason as note "
+        "from marts.forgotten_items where target_week = ? order by customer_id, position",
+        "You may also need": "select customer_id, product_id, purchase_probability, reason as note "
+        f"from marts.recommendations where target_week = ? and rank <= {ROWS_PER_CUSTOMER} order by customer_id, rank",
+    }
+    names = dict(
+        connection.execute(
+            "select product_id, coalesce(product_name, subcategory_name, category_name, product_id) from marts.products"
+        ).fetchall()
+    )
+    position: dict[str, int] = {}
+    lists: dict[str, dict[str, list[Any]]] = {}
+    for title, query in queries.items():
+        lists[title] = {}
+        for customer, product, probability, note in connection.execute(query, [target_week]).fetchall():
+            row = [position.setdefault(product, len(position)), round(probability, 3), note]
+            lists[title].setdefault(customer, []).append(row)
+    return {"products": [f"{names.get(product, product)} · {product}" for product in position], "lists": lists}
+
+
+def _packed(content: dict[str, Any]) -> str:
+    """JSON as compressed base64: small, and nothing in it can end the script that holds it."""
+    return base64.b64encode(gzip.compress(json.dumps(content).encode(), mtime=0)).decode()
+
+
+def _title(connection: duckdb.DuckDBPyConnection) -> str:
+    week, customers, rows = connection.execute(
+        "select max(target_week), count(distinct customer_id), count(*) from marts.recommendations"
+        " where target_week = (select max(target_week) from marts.recommendations)"
+    ).fetchone()
+    return f"Week {week}: {customers:,} customers, {rows:,} recommendations"
+
+
+def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
+    rows = connection.execute(
+        "select * from marts.model_performance where protocol = 'ranking' and prediction_week ="
+        " (select max(prediction_week) from marts.model_performance)"
+    ).df()
+    ndcg = rows[rows["metric"] == "ndcg@10"]
+    if ndcg.empty:
+        return _absent("No test week has been measured yet.")
+    shown = ["ndcg@10", "recall@10", "precision@10", "hit@10", "recall@10_new"]
+    table = rows[rows["metric"].isin(shown)].pivot_table(index="model_name", columns="metric", values="metric_value")
+    table = table.reindex(columns=shown).sort_values("ndcg@10", ascending=False)
+    gain = rows[(rows["metric"] == "ndcg@10_gain") & (rows["model_name"] == "lightgbm_lambdarank")]
+    sentence = f"<p>Measured on week {ndcg['prediction_week'].iloc[0]}, which no model had seen."
+    if len(gain):
+        row = gain.iloc[0]
+        sentence += (
+            f" The published order leads the best simple rule by {row['metric_value']:+.1%} in NDCG@10"
+            f" (95 % interval {row['lower_bound']:+.1%} to {row['upper_bound']:+.1%})."
+        )
+    caption = "Longer is better; the line is the 95 % interval over customers. Green models learn, grey ones count."
+    return sentence + "</p>" + _figure(charts.ranking(ndcg), caption) + _table(table.reset_index())
+
+
+def _outcomes(connection: duckdb.DuckDBPyConnection) -> str:
+    rows = connection.execute(
+        "select rank, avg(cast(was_bought as integer)) as hit_rate, count(*) as pairs"
+        " from marts.recommendation_outcomes where was_bought is not null group by rank order by rank"
+    ).df()
+    if rows.empty:
+        return _absent("No recommended week is in yet: outcomes appear with the next week's data.")
+    return _figure(charts.hits_by_rank(rows), "A good order falls steadily: what stands first is bought most often.")
+
+
+def _calibration(connection: duckdb.DuckDBPyConnection) -> str:
+    bins = connection.execute(
+        "select * from marts.model_calibration where prediction_week ="
+        " (select max(prediction_week) from marts.model_calibration) order by bin"
+    ).df()
+    if bins.empty:
+        return _absent("No test week has been measured yet.")
+    caption = "Each point holds as many candidates as any other. On the dashed line, probabilities are true."
+    return _figure(charts.calibration(bins), caption)
+
+
+def _importance(connection: duckdb.DuckDBPyConnection) -> str:
+    features = connection.execute(
+        "select feature, mean_abs_shap from marts.feature_importance join marts.model_runs using (model_run_id)"
+        " where purpose = 'production' and objective = 'binary' and target_week ="
+        " (select max(target_week) from marts.model_runs) order by mean_abs_shap desc, feature limit 20"
+    ).df()
+    if features.empty:
+        return _absent("No model has been fitted yet.")
+    return _figure(charts.importance(features), "How far each feature moves a prediction on average, either way.")
+
+
+def _quality(connection: duckdb.DuckDBPyConnection) -> str:
+    files = connection.execute("select * from marts.row_reconciliation order by file_name desc").df()
+    totals = files[["lines", "loaded", "anonymous", "rejected", "duplicates"]].sum().to_frame().T
+    sentence = f"<p>{len(files):,} files; every line is loaded, rejected with a reason, or a duplicate.</p>"
+    return sentence + _table(totals) + ("" if len(files) < 2 else _table(files.head(10)))
+
+
+def _figure(picture: str, caption: str) -> str:
+    return f"<figure>{picture}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def _table(rows: pd.DataFrame) -> str:
+    return rows.to_html(index=False, border=0, escape=True, float_format=lambda value: f"{value:.3f}", na_rep="–")
+
+
+def _absent(sentence: str) -> str:
+    return f'<p class="absent">{html.escape(sentence)}</p>'
