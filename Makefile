@@ -5,7 +5,7 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test coverage faults lint lint-sql format bench clean
+.PHONY: build test coverage faults lint lint-sql format bench report clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -40,6 +40,9 @@ bench: $(VENV)/.installed ## load throughput beside DuckDB's own scan, at two si
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 5000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 
+report: $(VENV)/.installed-report ## the published week as one HTML file
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.report
+
 clean:
 	rm -rf $(VENV) $(LINT_VENV) target logs warehouse published
 
@@ -48,11 +51,15 @@ $(VENV)/.installed: requirements.txt
 	$(BIN)/pip install --quiet --requirement requirements.txt
 	touch $@
 
+$(VENV)/.installed-report: requirements-report.txt $(VENV)/.installed
+	$(BIN)/pip install --quiet --requirement requirements-report.txt
+	touch $@
+
 $(LINT_VENV)/.installed: requirements-lint.txt
 	$(PYTHON) -m venv $(LINT_VENV)
 	$(LINT_BIN)/pip install --quiet --requirement requirements-lint.txt
 	touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-report.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $@

@@ -14,7 +14,7 @@ import pandas as pd
 
 from grocery_recommender.report import charts
 
-ROWS_PER_CUSTOMER = 20
+ROWS_PER_LIST = 50
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -65,17 +65,13 @@ def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ``products`` (names), ``lists`` (by name of the list, by customer: rows of product, probability, note).
     """
     (target_week,) = connection.execute("select max(target_week) from marts.recommendations").fetchone()
-    queries = {
-        "This week's list": "select customer_id, product_id, purchase_probability, concat(case when typical_quantity > 1 "
-        "then concat('Usually ', cast(round(typical_quantity) as int), '. ') else '' end, reason) as note "
-        "from marts.shopping_lists where target_week = ? order by customer_id, position",
-        "On offer for you": "select customer_id, product_id, purchase_probability, concat(case when saving > 0 then "
-        "concat('Save ', saving, '. ') else '' end, reason) as note "
-        "from marts.personal_flyers where target_week = ? order by customer_id, position",
-        "Did you forget?": "select customer_id, product_id, purchase_probability, reason as note "
-        "from marts.forgotten_items where target_week = ? order by customer_id, position",
-        "You may also need": "select customer_id, product_id, purchase_probability, reason as note "
-        f"from marts.recommendations where target_week = ? and rank <= {ROWS_PER_CUSTOMER} order by customer_id, rank",
+    typical = "case when typical_quantity > 1 then concat('Usually ', cast(round(typical_quantity) as int), '. ') end"
+    saving = "case when saving > 0 then concat('Save ', saving, '. ') end"
+    listed = {
+        "This week's list": ("shopping_lists", "position", typical),
+        "On offer for you": ("personal_flyers", "position", saving),
+        "Did you forget?": ("forgotten_items", "position", "''"),
+        "You may also like": ("recommendations", "rank", "''"),
     }
     names = dict(
         connection.execute(
@@ -83,11 +79,20 @@ def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ).fetchall()
     )
     position: dict[str, int] = {}
+    shown: set[tuple[str, str]] = set()
     lists: dict[str, dict[str, list[Any]]] = {}
-    for title, query in queries.items():
+    for title, (mart, place, remark) in listed.items():
         lists[title] = {}
-        for customer, product, probability, note in connection.execute(query, [target_week]).fetchall():
-            row = [position.setdefault(product, len(position)), round(probability, 3), note]
+        rows = connection.execute(
+            f"select customer_id, product_id, purchase_probability, concat({remark}, reason) from marts.{mart}"
+            f" where target_week = ? and {place} <= ? order by customer_id, {place}",
+            [target_week, ROWS_PER_LIST],
+        ).fetchall()
+        for customer, product, probability, note in rows:
+            if (customer, product) in shown and mart == "recommendations":
+                continue  # the list above has it
+            shown.add((customer, product))
+            row = [position.setdefault(product, len(position)), round(float(probability), 3), note]
             lists[title].setdefault(customer, []).append(row)
     return {"products": [f"{names.get(product, product)} · {product}" for product in position], "lists": lists}
 
@@ -125,7 +130,8 @@ def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
             f" (95 % interval {row['lower_bound']:+.1%} to {row['upper_bound']:+.1%})."
         )
     caption = "Longer is better; the line is the 95 % interval over customers. Green models learn, grey ones count."
-    return sentence + "</p>" + _figure(charts.ranking(ndcg), caption) + _table(table.reset_index())
+    table = table.reset_index().rename_axis(columns=None)
+    return sentence + "</p>" + _figure(charts.ranking(ndcg), caption) + _table(table)
 
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> str:
@@ -172,7 +178,7 @@ def _figure(picture: str, caption: str) -> str:
 
 
 def _table(rows: pd.DataFrame) -> str:
-    return rows.to_html(index=False, border=0, escape=True, float_format=lambda value: f"{value:.3f}", na_rep="–")
+    return rows.to_html(index=False, border=0, escape=True, float_format=lambda value: f"{value:.3f}", na_rep="-")
 
 
 def _absent(sentence: str) -> str:
