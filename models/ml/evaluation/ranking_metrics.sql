@@ -161,9 +161,14 @@ final as (
         count_if(hits.was_bought) * 1.0 / max(bought_products.bought_products) as recall,
         count_if(hits.was_bought) * 1.0 / least(max(bought_products.bought_products), {{ cutoff }}) as capped_recall,
         count_if(hits.was_bought) * 1.0 / {{ cutoff }} as list_precision,
-        sum(case when hits.was_bought then 1 / log2(hits.list_rank + 1) else 0 end) / max(ideal_gains.ideal_dcg) as ndcg,
-        sum(case when hits.was_bought then hits.hits_so_far * 1.0 / hits.list_rank else 0 end)
-        / least(max(bought_products.bought_products), {{ cutoff }}) as average_precision,
+        -- Rounded, so that the order in which threads add does not show.
+        round(
+            sum(case when hits.was_bought then 1 / log2(hits.list_rank + 1) else 0 end) / max(ideal_gains.ideal_dcg), 9
+        ) as ndcg,
+        round(
+            sum(case when hits.was_bought then hits.hits_so_far * 1.0 / hits.list_rank else 0 end)
+            / least(max(bought_products.bought_products), {{ cutoff }}), 9
+        ) as average_precision,
         max(case when hits.was_bought then 1 else 0 end) as hit
     from bought_products
     inner join hits
