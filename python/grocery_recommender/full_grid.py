@@ -21,6 +21,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from grocery_recommender.performance import SCHEMA
+
 MODELS = (
     "lightgbm_binary",
     "lightgbm_lambdarank",
@@ -29,18 +31,6 @@ MODELS = (
     "personal_frequency",
 )
 PROBABILISTIC_MODELS = ("lightgbm_binary",)
-SCHEMA = pa.schema(
-    [
-        ("prediction_week", pa.int32()),
-        ("week_role", pa.string()),
-        ("model_name", pa.string()),
-        ("protocol", pa.string()),
-        ("metric", pa.string()),
-        ("metric_value", pa.float64()),
-        ("customers", pa.int64()),
-        ("pairs", pa.int64()),
-    ]
-)
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 20) -> float:
@@ -115,7 +105,7 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        In ``SCHEMA``. Metric names end in ``_repeat`` where only pairs bought in the window count.
+        In ``SCHEMA``, without bounds. Metric names end in ``_repeat`` where only pairs bought in the window count.
     """
     validation, test = (_read(connection, scores_sql, week_role) for week_role in ("validation", "test"))
     out = []

@@ -9,26 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grocery_recommender import confidence
+from grocery_recommender.performance import SCHEMA
 
 PUBLISHED = {
     "shopping_list": "expected_f1_length",
     "personal_flyer": "personal_flyer",
     "forgotten_items": "due_items",
 }
-SCHEMA = pa.schema(
-    [
-        ("prediction_week", pa.int32()),
-        ("week_role", pa.string()),
-        ("model_name", pa.string()),
-        ("protocol", pa.string()),
-        ("metric", pa.string()),
-        ("metric_value", pa.float64()),
-        ("lower_bound", pa.float64()),
-        ("upper_bound", pa.float64()),
-        ("customers", pa.int64()),
-        ("pairs", pa.int64()),
-    ]
-)
 
 
 def performance(connection: Any, results_sql: str) -> pa.Table:

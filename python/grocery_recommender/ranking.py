@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from grocery_recommender import confidence
+from grocery_recommender.performance import SCHEMA
 
 METRICS = {
     "recall": "recall",
@@ -20,20 +21,6 @@ METRICS = {
 }
 # What a grocer gets for free: what the learnt models must beat.
 BASELINES = ("tifu_knn", "decayed_frequency", "personal_frequency", "user_knn", "popularity", "als")
-SCHEMA = pa.schema(
-    [
-        ("prediction_week", pa.int32()),
-        ("week_role", pa.string()),
-        ("model_name", pa.string()),
-        ("protocol", pa.string()),
-        ("metric", pa.string()),
-        ("metric_value", pa.float64()),
-        ("lower_bound", pa.float64()),
-        ("upper_bound", pa.float64()),
-        ("customers", pa.int64()),
-        ("pairs", pa.int64()),
-    ]
-)
 
 
 def performance(connection: Any, metrics_sql: str) -> pa.Table:
