@@ -2,10 +2,14 @@
    `carried` are the candidates' own columns to hand on. #}
 {% macro candidate_features(candidates, carried) %}
 {% set customer_features = ref('customer_features') %}
+{% set customer_class_features = ref('customer_class_features') %}
+{% set customer_segment_features = ref('customer_segment_features') %}
 {% set item_features = ref('item_features') %}
 {% set customer_item_features = ref('customer_item_features') %}
 {% set product_features = ref('product_features') %}
 {% set customer_product_features = ref('customer_product_features') %}
+{% set product_class_features = ref('product_class_features') %}
+{% set offer_history_features = ref('offer_history_features') %}
 {% set offer_features = ref('offer_features') %}
 
 with
@@ -19,6 +23,18 @@ candidates as (
 customer_features as (
 
     select * from {{ customer_features }}
+
+),
+
+customer_class_features as (
+
+    select * from {{ customer_class_features }}
+
+),
+
+customer_segment_features as (
+
+    select * from {{ customer_segment_features }}
 
 ),
 
@@ -40,6 +56,18 @@ customer_{{ level }}_items as (
 product_features as (
 
     select * from {{ product_features }}
+
+),
+
+product_class_features as (
+
+    select * from {{ product_class_features }}
+
+),
+
+offer_history_features as (
+
+    select * from {{ offer_history_features }}
 
 ),
 
@@ -86,17 +114,33 @@ final as (
         candidates.popularity_rank,
         cast({{ dot_product('customer_factors.factors', 'product_factors.factors') }} as float) as als_score,
         {{ feature_columns(customer_features, 'customer_features', 'customer_') }},
+        {{ feature_columns(customer_class_features, 'customer_class_features', 'customer_') }},
+        {{ feature_columns(customer_segment_features, 'customer_segment_features', 'customer_') }},
         {% for level in item_levels() %}
         {{ feature_columns(item_features, level ~ '_items', level ~ '_') }},
         {{ feature_columns(customer_item_features, 'customer_' ~ level ~ '_items', 'customer_' ~ level ~ '_') }},
         {% endfor %}
         {{ feature_columns(product_features, 'product_features', 'product_') }},
+        {{ feature_columns(product_class_features, 'product_class_features', 'product_') }},
+        {{ feature_columns(offer_history_features, 'offer_history_features', 'product_') }},
         {{ feature_columns(customer_product_features, 'customer_product_features', 'customer_product_') }},
         {{ feature_columns(offer_features, 'offer_features') }}
     from candidates
     left join customer_features
         on candidates.prediction_week = customer_features.prediction_week
         and candidates.customer_id = customer_features.customer_id
+    left join customer_class_features
+        on candidates.prediction_week = customer_class_features.prediction_week
+        and candidates.customer_id = customer_class_features.customer_id
+    left join customer_segment_features
+        on candidates.prediction_week = customer_segment_features.prediction_week
+        and candidates.customer_id = customer_segment_features.customer_id
+    left join product_class_features
+        on candidates.prediction_week = product_class_features.prediction_week
+        and candidates.product_id = product_class_features.product_id
+    left join offer_history_features
+        on candidates.prediction_week = offer_history_features.prediction_week
+        and candidates.product_id = offer_history_features.product_id
     left join product_features
         on candidates.prediction_week = product_features.prediction_week
         and candidates.product_id = product_features.product_id

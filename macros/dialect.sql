@@ -52,6 +52,12 @@
 {%- endmacro %}
 
 
+{# The first whole number in a text; null where there is none. #}
+{% macro first_number(text_expression) -%}
+    try_cast(regexp_extract({{ text_expression }}, '[0-9]+', 0) as integer)
+{%- endmacro %}
+
+
 {# A number in [0, 1) that depends on the key alone: the one way to sample, stable over runs and engines. #}
 {% macro hash_share(key_expression) -%}
     {{ return(adapter.dispatch('hash_share')(key_expression)) }}

@@ -4,6 +4,12 @@
 {%- endmacro %}
 
 
+{# The kinds of offers: values of offer_type in core.fct_promotions. #}
+{% macro offer_types() -%}
+    {{ return(['mailer', 'display', 'price_drop']) }}
+{%- endmacro %}
+
+
 {# Whether a pair that was not bought is one of those that the classifier learns from. The share is the same for all
    pairs: LambdaRank compares pairs of a list, and a list with more frequent items than there are teaches a wrong order. #}
 {% macro is_sampled_negative(prediction_week, customer_id, product_id) -%}
@@ -14,12 +20,12 @@
 
 {# Sums must not depend on the order in which threads add: they run over doubles that hold whole numbers (or
    fractions of a power of two), which add exactly. Money is counted in hundredths, quantities in thousandths. #}
-{% macro exact(measure) -%}
-    cast({{ measure }} * {{ exact_scale(measure) }} as double)
+{% macro exact(measure, column=none) -%}
+    cast({{ column or measure }} * {{ exact_scale(measure) }} as double)
 {%- endmacro %}
 
 {% macro exact_scale(measure) -%}
-    {{ return({'spend': 100, 'quantity': 1000}.get(measure.split('.') | last, 1)) }}
+    {{ return({'spend': 100, 'quantity': 1000}.get(measure, 1)) }}
 {%- endmacro %}
 
 
@@ -42,6 +48,84 @@
             as {{ measure }}_decayed_{{ half_life }}_weeks
     {%- if not loop.last %},
         {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{# How much of a longer window's sum fell in its last weeks: spend_8_of_26_weeks … 1 is all of it, 0 is none, null is
+   no sum at all. The windows' sums must be columns already. #}
+{% macro window_ratios(measure, alias, windows=[1, 8, 26, 52]) -%}
+    {%- for weeks in windows[:-1] -%}
+    cast({{ alias }}.{{ measure }}_{{ weeks }}_weeks / nullif({{ alias }}.{{ measure }}_{{ windows[loop.index] }}_weeks, 0) as float)
+            as {{ measure }}_{{ weeks }}_of_{{ windows[loop.index] }}_weeks
+    {%- if not loop.last %},
+        {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{# Weeks as the bits of one number, the last week lowest; weeks before the last 62 have no bit. #}
+{% macro week_bits(weeks_ago) -%}
+    bit_or(case when {{ weeks_ago }} <= 62 then cast(1 as bigint) << ({{ weeks_ago }} - 1) else 0 end)
+{%- endmacro %}
+
+{# How many weeks in a row end with the last of them: the ones at the low end, once the weeks after it are cut off.
+   (Adding 1 turns just these over.) #}
+{% macro streak_weeks(week_bits, last_weeks_ago) -%}
+    {%- set bits = '(' ~ week_bits ~ ' >> (' ~ last_weeks_ago ~ ' - 1))' -%}
+    cast(bit_count({{ bits }} & ~({{ bits }} + 1)) as float)
+{%- endmacro %}
+
+
+{# Classes of baskets: by each attribute, the values whose share of purchases is a feature. #}
+{% macro basket_classes() -%}
+    {{ return({
+        'basket_price_sensitivity': {'less_affluent': "'LA'", 'mid_market': "'MM'", 'up_market': "'UM'"},
+        'basket_size': {'small_basket': "'S'", 'medium_basket': "'M'", 'large_basket': "'L'"},
+        'basket_type': {'small_shop': "'Small Shop'", 'top_up': "'Top Up'", 'full_shop': "'Full Shop'"},
+        'basket_mission': {'fresh': "'Fresh'", 'grocery': "'Grocery'", 'mixed': "'Mixed'", 'nonfood': "'Nonfood'"},
+        'store_format': {
+            'small_store': "'SS'", 'medium_store': "'MS'", 'large_store': "'LS'", 'extra_large_store': "'XLS'",
+        },
+        'day_part': {'morning': "'morning'", 'afternoon': "'afternoon'", 'evening': "'evening'"},
+        'is_weekend': {'weekend': 'true'},
+    }) }}
+{%- endmacro %}
+
+{# Sums of a measure over the baskets of each class, and over all whose class is known. #}
+{% macro class_sums(measure) -%}
+    {%- for attribute, classes in basket_classes().items() -%}
+    {%- for class, value in classes.items() -%}
+    sum(case when {{ attribute }} = {{ value }} then {{ measure }} else 0 end) as {{ class }}_{{ measure }},
+        {% endfor -%}
+    sum(case when {{ attribute }} is not null then {{ measure }} else 0 end) as {{ attribute }}_{{ measure }}
+    {%- if not loop.last %},
+        {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# The same sums, from rows that hold them for shorter times. #}
+{% macro summed_class_sums(measure) -%}
+    {%- for attribute, classes in basket_classes().items() -%}
+    {%- for class in [attribute] + classes.keys() | list -%}
+    sum({{ class }}_{{ measure }}) as {{ class }}_{{ measure }}
+    {%- if not loop.last %},
+        {% endif -%}
+    {%- endfor -%}
+    {%- if not loop.last %},
+        {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Shares of the classes: of what was bought in baskets whose class is known. #}
+{% macro class_shares(measure) -%}
+    {%- for attribute, classes in basket_classes().items() -%}
+    {%- set attribute_loop = loop -%}
+    {%- for class in classes -%}
+    cast({{ class }}_{{ measure }} / nullif({{ attribute }}_{{ measure }}, 0) as float) as {{ class }}_{{ measure }}_share
+    {%- if not (loop.last and attribute_loop.last) %},
+        {% endif -%}
+    {%- endfor -%}
     {%- endfor -%}
 {%- endmacro %}
 

@@ -57,7 +57,7 @@
         {%- set to_insert = to_build[1:] -%}
     {%- endif -%}
     {%- for week in to_insert -%}
-        {%- do run_query('insert into ' ~ destination ~ ' ' ~ sql_of_prediction_week(sql, week)) -%}
+        {%- do run_query('insert into ' ~ destination ~ ' by name ' ~ sql_of_prediction_week(sql, week)) -%}
     {%- endfor -%}
 
     {%- if not kept -%}

@@ -26,11 +26,21 @@ customer_days as (
 
 ),
 
+item_features as (
+
+    select * from {{ ref('item_features') }} where prediction_week = {{ prediction_week() }}
+
+),
+
 shopping_days as (
 
     select
         customer_days.customer_key,
-        max(customer_days.shopping_day_number) as shopping_days
+        max(customer_days.shopping_day_number) as shopping_days,
+        sum(case when customer_days.week_index >= prediction_week.window_first_week_index then customer_days.visits end)
+            as window_visits,
+        sum(case when customer_days.week_index >= prediction_week.window_first_week_index then customer_days.spend end)
+            as window_spend
     from customer_days
     inner join prediction_week on customer_days.week_index <= prediction_week.window_last_week_index
     group by customer_days.customer_key
@@ -81,6 +91,10 @@ aggregated as (
         {% endfor %}
         cast(min(shopping_days_ago) as float) as shopping_days_since_last_purchase,
         cast(count(*) * 1.0 / (max(shopping_days_ago) + 1) as float) as shopping_day_share,
+        {{ week_bits('weeks_ago') }} as week_bits,
+        min(weeks_ago) as last_weeks_ago,
+        max(weeks_ago) as first_weeks_ago,
+        cast(sum(case when weeks_ago in (51, 52) then visits else 0 end) as float) as visits_a_year_ago,
         count(distinct week_index) as weeks_bought,
         count(gap_days_in_window) as gaps,
         sum(cast(gap_days_in_window as double)) as summed_gap_days,
@@ -116,11 +130,18 @@ final as (
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
         cycles.* exclude (
-            weeks_bought, gaps, summed_gap_days, summed_squared_gap_days,
+            week_bits, last_weeks_ago, first_weeks_ago, weeks_bought, gaps, summed_gap_days, summed_squared_gap_days,
             mean_gap_days, median_gap_days, last_gap_days, spread_gap_days, days_since_last_purchase,
             first_purchased_on, last_purchased_on
         ),
+        {{ window_ratios('visits', 'cycles') }},
+        {{ window_ratios('quantity', 'cycles') }},
+        {{ window_ratios('spend', 'cycles') }},
+        cast(cycles.visits_52_weeks / shopping_days.window_visits as float) as basket_share,
+        cast(cycles.spend_52_weeks / nullif(shopping_days.window_spend, 0) as float) as spend_share,
         cast(cycles.weeks_bought as float) as weeks_bought,
+        cast(cycles.weeks_bought * 1.0 / cycles.first_weeks_ago as float) as bought_week_share,
+        {{ streak_weeks('cycles.week_bits', 'cycles.last_weeks_ago') }} as streak_weeks,
         cast(cycles.median_gap_days as float) as median_gap_days,
         cast(cycles.mean_gap_days as float) as mean_gap_days,
         cast(cycles.last_gap_days as float) as last_gap_days,
@@ -128,6 +149,8 @@ final as (
             as days_since_first_purchase,
         cast(cycles.days_since_last_purchase as float) as days_since_last_purchase,
         cast(cycles.days_since_last_purchase / nullif(cycles.median_gap_days, 0) as float) as overdue_ratio,
+        cast(cycles.days_since_last_purchase / nullif(cycles.last_gap_days, 0) as float) as last_gap_overdue_ratio,
+        cast(cycles.days_since_last_purchase / nullif(item_features.median_gap_days, 0) as float) as item_overdue_ratio,
         cast(
             cycles.shopping_days_since_last_purchase * cycles.shopping_day_share as float
         ) as shopping_days_overdue_ratio,
@@ -135,6 +158,8 @@ final as (
             as overdue_zscore
     from cycles
     cross join prediction_week
+    inner join shopping_days on cycles.customer_key = shopping_days.customer_key
+    left join item_features on cycles.item_key = item_features.item_key
 
 )
 

@@ -1,7 +1,8 @@
 {{ config(materialized='per_prediction_week') }}
 
--- What only a customer and a product have together: the hazard of the next purchase after today's wait, and
--- whether something else of the subcategory has taken the product's place.
+-- What only a customer and a product have together: the hazard of the next purchase after today's wait, whether
+-- something else of the subcategory has taken the product's place, its rank among the customer's products, and what
+-- offers and prices had to do with it.
 with
 
 prediction_week as (
@@ -37,6 +38,48 @@ product_features as (
 customer_item_features as (
 
     select * from {{ ref('customer_item_features') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+item_weeks as (
+
+    select * from {{ ref('customer_item_weeks') }}
+
+),
+
+item_features as (
+
+    select * from {{ ref('item_features') }} where prediction_week = {{ prediction_week() }} and item_level = 'product'
+
+),
+
+-- Every product of the customer, candidate or not, so that ranks mean the same in weeks that are sampled.
+purchases as (
+
+    select
+        item_weeks.customer_key,
+        item_weeks.product_key,
+        {% for offer_type in offer_types() %}
+        cast(round(avg(item_weeks.{{ offer_type }}_share), 6) as float) as {{ offer_type }}_purchase_share,
+        {% endfor %}
+        sum(item_weeks.visits * round(
+            power(0.5, (prediction_week.prediction_week_index - item_weeks.week_index - 1) / 16.0) * 1048576
+        )) as decayed_visits
+    from item_weeks
+    inner join prediction_week
+        on item_weeks.week_index between prediction_week.window_first_week_index
+        and prediction_week.window_last_week_index
+    group by item_weeks.customer_key, item_weeks.product_key
+
+),
+
+ranked_purchases as (
+
+    select
+        *,
+        rank() over (partition by customer_key order by decayed_visits desc) as visit_rank,
+        count(*) over (partition by customer_key) as products
+    from purchases
 
 ),
 
@@ -90,7 +133,16 @@ final as (
         ) as days_replaced,
         cast(
             product_history.visits_decayed_16_weeks / nullif(subcategory_history.visits_decayed_16_weeks, 0) as float
-        ) as subcategory_visit_share
+        ) as subcategory_visit_share,
+        cast(ranked_purchases.visit_rank as float) as visit_rank,
+        cast(ranked_purchases.visit_rank * 1.0 / ranked_purchases.products as float) as visit_rank_share,
+        {% for offer_type in offer_types() %}
+        ranked_purchases.{{ offer_type }}_purchase_share,
+        {% endfor %}
+        cast(
+            item_features.price_change_4_weeks * item_features.mean_unit_price
+            / nullif(product_history.spend_52_weeks / nullif(product_history.quantity_52_weeks, 0), 0) as float
+        ) as price_to_own_usual
     from candidates
     cross join prediction_week
     inner join own_waits
@@ -102,6 +154,10 @@ final as (
     left join customer_item_features as subcategory_history
         on candidates.customer_key = subcategory_history.customer_key
         and candidates.subcategory_key = subcategory_history.item_key
+    inner join ranked_purchases
+        on candidates.customer_key = ranked_purchases.customer_key
+        and candidates.product_key = ranked_purchases.product_key
+    left join item_features on candidates.product_key = item_features.item_key
     left join product_features on candidates.product_id = product_features.product_id
     left join category_hazards
         on candidates.category_key = category_hazards.category_key

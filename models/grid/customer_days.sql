@@ -14,6 +14,7 @@ days as (
         min(week_index) as week_index,
         cast(count(*) as integer) as visits,
         cast(sum(products) as integer) as products,
+        cast(sum(quantity) as decimal(12, 3)) as quantity,
         cast(sum(spend) as decimal(12, 2)) as spend
     from baskets
     where customer_id is not null
@@ -43,6 +44,7 @@ final as (
         cast(shopping_day_number as integer) as shopping_day_number,
         visits,
         products,
+        quantity,
         spend,
         cast({{ days_between('previous_purchased_on', 'purchased_on') }} as integer) as gap_days,
         purchased_on

@@ -24,6 +24,25 @@ weeks as (
 
 ),
 
+promotions as (
+
+    select * from {{ ref('fct_promotions') }}
+
+),
+
+offers as (
+
+    select
+        product_id,
+        week_index,
+        {% for offer_type in offer_types() %}
+        max(case when offer_type = '{{ offer_type }}' then store_share end) as {{ offer_type }}_share{{ "," if not loop.last }}
+        {% endfor %}
+    from promotions
+    group by product_id, week_index
+
+),
+
 product_weeks as (
 
     select
@@ -55,12 +74,18 @@ final as (
         product_weeks.purchase_days,
         product_weeks.quantity,
         product_weeks.spend,
+        {% for offer_type in offer_types() %}
+        coalesce(offers.{{ offer_type }}_share, 0) as {{ offer_type }}_share,
+        {% endfor %}
         product_weeks.first_purchased_on,
         product_weeks.last_purchased_on
     from product_weeks
     inner join customers on product_weeks.customer_key = customers.customer_key
     inner join products on product_weeks.item_key = products.product_key
     inner join weeks on product_weeks.week_index = weeks.week_index
+    left join offers
+        on products.product_id = offers.product_id
+        and product_weeks.week_index = offers.week_index
 
 )
 

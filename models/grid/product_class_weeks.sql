@@ -1,0 +1,66 @@
+-- In what kind of basket, store and hour a product sells: here the baskets without a loyalty card count too.
+with
+
+basket_items as (
+
+    select * from {{ ref('fct_basket_items') }}
+
+),
+
+baskets as (
+
+    select * from {{ ref('fct_baskets') }}
+
+),
+
+stores as (
+
+    select * from {{ ref('dim_stores') }}
+
+),
+
+product_baskets as (
+
+    select
+        basket_id,
+        product_id,
+        cast(1 as double) as visits,
+        sum({{ exact('quantity', 'winsorized_quantity') }}) as quantity,
+        sum({{ exact('spend', 'winsorized_spend') }}) as spend
+    from basket_items
+    group by basket_id, product_id
+
+),
+
+classed as (
+
+    select
+        product_baskets.*,
+        baskets.week_index,
+        baskets.basket_price_sensitivity,
+        baskets.basket_size,
+        baskets.basket_type,
+        baskets.basket_mission,
+        stores.store_format,
+        baskets.day_part,
+        baskets.is_weekend
+    from product_baskets
+    inner join baskets on product_baskets.basket_id = baskets.basket_id
+    left join stores on baskets.store_id = stores.store_id
+
+),
+
+final as (
+
+    select
+        product_id,
+        week_index,
+        {{ class_sums('visits') }},
+        {{ class_sums('quantity') }},
+        {{ class_sums('spend') }}
+    from classed
+    group by product_id, week_index
+
+)
+
+select * from final
