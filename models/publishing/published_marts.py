@@ -14,6 +14,7 @@ def model(dbt, session):
         "model_performance": dbt.ref("model_performance"),
         "model_calibration": dbt.ref("model_calibration"),
         "feature_importance": dbt.ref("feature_importance"),
+        "feature_profile": dbt.ref("feature_profile"),
         "model_runs": dbt.ref("model_runs"),
         "ingested_files": dbt.ref("ingested_files"),
         "row_reconciliation": dbt.ref("row_reconciliation"),

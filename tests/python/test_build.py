@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import conftest
+import duckdb
 import pytest
 from conftest import Warehouse, cut_complete_journey, fingerprints
 
@@ -130,3 +133,80 @@ def test_features_see_nothing_of_their_own_week_or_later(
     assert len(learnt_from) > 1000
     different = [row[1:3] for row in learnt_from if str(row) != str(future[row[1:3]])]
     assert different == []
+
+
+def test_features_are_the_same_whatever_comes_after(full_warehouse: Warehouse, tmp_path: Path) -> None:
+    """From week 50 on everything is changed but what is known in advance, the offers of week 50."""
+    before = Path(str(full_warehouse.variables["complete_journey_path"]))
+    perturbed = Warehouse(tmp_path, {"complete_journey_path": str(perturb(before, tmp_path / "data", PAST_WEEK))})
+    result = perturbed.dbt("run", "--select", "+candidate_features")
+    assert result.returncode == 0, result.stdout[-6000:]
+    query = (
+        "select * exclude (build_fingerprint) from features.candidate_features"
+        f" where prediction_week = {PAST_WEEK} order by customer_id, product_id"
+    )
+    seen = {row[1:3]: str(row) for row in full_warehouse.query(query)}
+    seen_after = {row[1:3]: str(row) for row in perturbed.query(query)}
+    # Which pairs are sampled depends on what is bought, their features must not.
+    common = seen.keys() & seen_after.keys()
+    assert len(common) > 1000
+    assert [pair for pair in common if seen[pair] != seen_after[pair]] == []
+    assert perturbed.query(f"select count(*) from core.fct_basket_items where week >= {PAST_WEEK} and quantity > 2")
+
+
+def perturb(source: Path, folder: Path, week: int) -> Path:
+    """Copy a data folder; from some week on other customers buy other products, more and dearer; later offers move."""
+    shutil.copytree(source, folder)
+    with duckdb.connect() as connection:
+        connection.execute(f"create table t as from '{source}/transactions.parquet'")
+        connection.execute(f"create table p as from '{source}/promotions.parquet'")
+        for table, last_kept, columns in (
+            ("t", week - 1, ("household_id", "product_id")),
+            ("p", week, ("product_id",)),
+        ):
+            for column in columns:
+                connection.execute(
+                    f"create or replace table swap as select old, lead(old, 1, min(old) over ()) over (order by"
+                    f" md5(old::varchar)) as new from (select distinct {column} as old from {table})"
+                )
+                connection.execute(
+                    f"update {table} set {column} = swap.new from swap where {column} = old and week > {last_kept}"
+                )
+        connection.execute(f"update t set quantity = quantity * 3, sales_value = sales_value * 7 where week >= {week}")
+        connection.execute(
+            f"copy (from t order by transaction_timestamp, basket_id, product_id) to '{folder}/transactions.parquet'"
+        )
+        connection.execute(f"copy (from p order by all) to '{folder}/promotions.parquet'")
+    return folder
+
+
+def test_a_full_refresh_gives_the_same_features(past_week_from_full_data: Warehouse) -> None:
+    before = fingerprints(past_week_from_full_data, ("features",))
+    result = past_week_from_full_data.dbt("run", "--full-refresh", "--select", "path:models/features")
+    assert result.returncode == 0, result.stdout[-6000:]
+    assert fingerprints(past_week_from_full_data, ("features",)) == before
+    assert len(before) >= 10
+
+
+@pytest.mark.parametrize("forgotten", ["description", "range"])
+def test_a_feature_must_be_documented(
+    past_week_from_full_data: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str
+) -> None:
+    for name in ("models", "macros", "seeds", "tests/generic", "python"):
+        shutil.copytree(conftest.PROJECT / name, tmp_path / name)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(conftest.PROJECT / name, tmp_path / name)
+    documentation = tmp_path / "models/features/_features__models.yml"
+    line = {
+        "description": "        description: Weeks in a row with a visit, up to the last one.\n",
+        "range": "        config: {meta: {range: [1, 62]}}\n",
+    }[forgotten]
+    assert line in documentation.read_text()
+    documentation.write_text(documentation.read_text().replace(line, "", 1))
+    monkeypatch.setattr(conftest, "PROJECT", tmp_path)
+    result = past_week_from_full_data.dbt("test", "--select", "customer_features,test_name:features_in_range")
+    assert result.returncode == 1
+    assert (
+        f"customer_features.streak_weeks has no {'description' if forgotten == 'description' else 'config.meta.range'}"
+        in result.stdout
+    )
