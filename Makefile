@@ -5,7 +5,7 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test coverage faults lint lint-sql format bench report clean
+.PHONY: build test coverage faults lint lint-sql format bench backtest report clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -39,6 +39,10 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed ## load throughput beside DuckDB's own scan, at two sizes
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 5000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
+
+backtest: WEEKS = 4
+backtest: $(VENV)/.installed ## the last weeks re-made one by one, and their figures pooled: make backtest WEEKS=4
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.backtest --weeks $(WEEKS)
 
 report: $(VENV)/.installed-report ## the published week as one HTML file
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.report

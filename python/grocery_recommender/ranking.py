@@ -24,52 +24,99 @@ BASELINES = ("tifu_knn", "decayed_frequency", "personal_frequency", "user_knn", 
 
 
 def performance(connection: Any, metrics_sql: str) -> pa.Table:
-    """Means of the ranking metrics over the customers of the test week, with bootstrap intervals.
+    """Means of the ranking metrics over customers, with bootstrap intervals.
 
     Parameters
     ----------
     connection
         Where ``metrics_sql`` can be run.
     metrics_sql
-        Query for ``ml.ranking_metrics``.
+        Query for ``ml.ranking_metrics``: per customer, of one or more test weeks.
 
     Returns
     -------
     pyarrow.Table
-        In ``SCHEMA``. Metrics are named ``ndcg@10``, or ``ndcg@10_new`` for a scope; ``…_gain`` is the relative
-        difference to the best baseline in the same metric and week, whose interval is that of the paired bootstrap.
+        In ``SCHEMA``. Protocol ``ranking`` is the latest week; ``ranking_pooled`` are all weeks together, where there
+        are several, under the latest one: each customer's week weighs the same, and a customer is drawn with all
+        weeks. Its metric ``weeks`` says how many. Metrics are named ``ndcg@10``, or ``ndcg@10_new`` for a scope;
+        ``…_gain`` is the relative difference to the best baseline in the same metric and weeks, whose interval is that
+        of the paired bootstrap.
     """
     rows = connection.sql(metrics_sql).to_arrow_table()
     if rows.num_rows == 0:
         return SCHEMA.empty_table()
-    rows = rows.sort_by([(name, "ascending") for name in ("customer_id", "model_name", "cutoff")])
+    keys = ("customer_id", "prediction_week", "model_name", "cutoff")
+    rows = rows.sort_by([(name, "ascending") for name in keys])
+    weeks = pyarrow.compute.unique(rows["prediction_week"]).to_pylist()
+    latest = max(weeks)
+    protocols = {"ranking": rows.filter(pyarrow.compute.equal(rows["prediction_week"], latest))}
+    if len(weeks) > 1:
+        protocols["ranking_pooled"] = rows
     out = []
-    for scope in np.unique(rows["scope"].to_numpy(zero_copy_only=False)):
-        out += _scope_performance(rows.filter(pyarrow.compute.equal(rows["scope"], scope)), scope)
+    for protocol, measured in protocols.items():
+        label = {"prediction_week": latest, "week_role": "test", "protocol": protocol}
+        for scope in pyarrow.compute.unique(measured["scope"]).to_pylist():
+            in_scope = measured.filter(pyarrow.compute.equal(measured["scope"], scope))
+            out += [label | row for row in _scope_performance(in_scope, "" if scope == "all" else f"_{scope}")]
+        if protocol == "ranking_pooled":
+            customers = pyarrow.compute.count_distinct(measured["customer_id"]).as_py()
+            for model in pyarrow.compute.unique(measured["model_name"]).to_pylist():
+                counted = {"model_name": model, "customers": customers, "metric": "weeks", "metric_value": len(weeks)}
+                out.append(label | counted)
     return pa.Table.from_pylist(out, schema=SCHEMA)
 
 
-def _scope_performance(rows: pa.Table, scope: str) -> list[dict[str, Any]]:
+def published_performance(connection: Any, published_sql: str, metrics_sql: str) -> pa.Table:
+    """The lists as they were published, against the baselines of the same weeks.
+
+    Parameters
+    ----------
+    connection
+        Where the queries can be run.
+    published_sql
+        Query for ``products.published_metrics``.
+    metrics_sql
+        Query for ``ml.ranking_metrics``; only its weeks that have been published are looked at.
+
+    Returns
+    -------
+    pyarrow.Table
+        As of `performance`, the rows of the model ``published``.
+    """
+    columns = "prediction_week, model_name, scope, cutoff, customer_id, candidates, " + ", ".join(METRICS.values())
+    measured = performance(
+        connection,
+        f"""
+        select {columns} from ({published_sql})
+        union all
+        select {columns} from ({metrics_sql})
+        where prediction_week in (select prediction_week from ({published_sql}))
+        """,
+    )
+    return measured.filter(pyarrow.compute.equal(measured["model_name"], "published"))
+
+
+def _scope_performance(rows: pa.Table, suffix: str) -> list[dict[str, Any]]:
+    """Figures of the models over the customers' weeks of ``rows``, which are sorted by customer."""
     customers, customer = np.unique(rows["customer_id"].to_numpy(zero_copy_only=False), return_inverse=True)
     keys = list(zip(rows["model_name"].to_pylist(), rows["cutoff"].to_pylist(), strict=True))
     position = {key: index for index, key in enumerate(sorted(set(keys)))}
     group = np.array([position[key] for key in keys])
+    shape = (len(customers), len(position))
+    cells = customer * len(position) + group
+    # How many weeks of each customer: every model ranks in all of them.
+    weeks = np.bincount(cells, minlength=len(customers) * len(position)).reshape(shape)[:, :1]
     pairs = np.bincount(group, weights=rows["candidates"].to_numpy())
     out = []
     for metric, column in METRICS.items():
-        values = np.full((len(customers), len(position)), np.nan)
-        values[customer, group] = rows[column].to_numpy()
-        means, samples = values.mean(axis=0), confidence.bootstrap_means(values)
+        sums = np.bincount(cells, weights=rows[column].to_numpy(), minlength=len(customers) * len(position))
+        values = np.column_stack([sums.reshape(shape), weeks])
+        means = values[:, :-1].sum(axis=0) / weeks.sum()
+        draws = confidence.bootstrap_means(values)
+        samples = draws[:, :-1] / draws[:, -1:]
         for (model, cutoff), index in position.items():
-            label = f"{metric}@{cutoff}" + ("" if scope == "all" else f"_{scope}")
-            row = {
-                "prediction_week": rows["prediction_week"][0].as_py(),
-                "week_role": "test",
-                "model_name": model,
-                "protocol": "ranking",
-                "customers": len(customers),
-                "pairs": int(pairs[index]),
-            }
+            label = f"{metric}@{cutoff}{suffix}"
+            row = {"model_name": model, "customers": len(customers), "pairs": int(pairs[index])}
             out.append(row | _figures(label, means[index], samples[:, index]))
             best = max((position[name, cutoff] for name in BASELINES), key=lambda other: means[other])
             if model not in BASELINES and means[best] > 0:

@@ -41,3 +41,53 @@ def test_performance_of_models_scopes_and_lengths() -> None:
 def test_no_customers_give_no_rows() -> None:
     query = "select 1 as prediction_week, '' as customer_id where false"
     assert ranking.performance(duckdb.connect(), query).num_rows == 0
+
+
+def test_weeks_are_pooled_with_whole_customers() -> None:
+    """Customer 0 shops in both weeks, the others in one: each customer's week weighs the same."""
+    connection = duckdb.connect()
+    models = ("lightgbm_lambdarank", *ranking.BASELINES)
+    connection.execute(
+        f"""
+        create table metrics as
+        select week as prediction_week, model_name, 'all' as scope, 10 as cutoff, 'c' || i as customer_id,
+            10 as candidates, case when model_name = 'lightgbm_lambdarank' then 2 else 1 end
+                * cast(case when i = 0 and week = 11 then 0.4 when i = 0 then 0.1 else 0.25 end as double) as value,
+            value as recall, value as capped_recall, value as list_precision, value as ndcg,
+            value as average_precision, 1 as hit
+        from (select unnest({list(models)}) as model_name) as m, (select unnest([11, 12]) as week) as w,
+            range(4) as r(i)
+        where i = 0 or i % 2 = week % 2
+        """
+    )
+    rows = {
+        (row["protocol"], row["model_name"], row["metric"]): row
+        for row in ranking.performance(connection, "select * from metrics").to_pylist()
+    }
+    assert {(row["prediction_week"], row["week_role"]) for row in rows.values()} == {(12, "test")}
+    latest = rows["ranking", "lightgbm_lambdarank", "ndcg@10"]
+    assert (latest["metric_value"], latest["customers"]) == (pytest.approx(2 * (0.1 + 0.25) / 2), 2)
+    pooled = rows["ranking_pooled", "lightgbm_lambdarank", "ndcg@10"]
+    assert (pooled["metric_value"], pooled["customers"]) == (pytest.approx(2 * (0.4 + 0.1 + 3 * 0.25) / 5), 4)
+    gain = rows["ranking_pooled", "lightgbm_lambdarank", "ndcg@10_gain"]
+    assert [gain[n] for n in ("metric_value", "lower_bound", "upper_bound")] == pytest.approx([1, 1, 1])
+    assert rows["ranking_pooled", "lightgbm_lambdarank", "weeks"]["metric_value"] == 2
+
+
+def test_published_lists_are_held_against_the_baselines_of_their_weeks() -> None:
+    connection = duckdb.connect()
+    columns = "prediction_week, model_name, 'all' as scope, 10 as cutoff, 'c' || i as customer_id, 10 as candidates"
+    values = ", ".join(f"value as {column}" for column in ranking.METRICS.values())
+    connection.execute(
+        f"""
+        create table metrics as select {columns}, {values}
+        from (select unnest({list(ranking.BASELINES)}) as model_name) as m,
+            (values (11, 0.5::double), (12, 0.25)) as w(prediction_week, value), range(3) as r(i);
+        create table published as select {columns}, {values}
+        from (values (12, 'published', 0.375::double)) as w(prediction_week, model_name, value), range(3) as r(i)
+        """
+    )
+    rows = ranking.published_performance(connection, "select * from published", "select * from metrics").to_pylist()
+    assert {(row["protocol"], row["model_name"]) for row in rows} == {("ranking", "published")}
+    figures = {row["metric"]: row["metric_value"] for row in rows}
+    assert (figures["ndcg@10"], figures["ndcg@10_gain"]) == pytest.approx((0.375, 0.5))

@@ -1,6 +1,12 @@
+{{ config(
+    materialized='incremental', unique_key='prediction_week', incremental_strategy='delete+insert',
+    post_hook="delete from {{ this }} where code_version <> getvariable('code_version')"
+        ~ " or prediction_week > (select max(prediction_week) from {{ ref('prediction_weeks') }} where week_role = 'test')"
+) }}
+
 -- The ranking protocol: each model orders the same candidates of each active customer who shopped in the week, and
 -- is held against what the customer bought, candidate or not; over all products, repeat ones and new ones.
-{% set cutoffs = [5, 10, 20] %}
+-- Test weeks of earlier builds are kept, to be pooled, while the code is the one that measured them.
 
 with
 
@@ -83,6 +89,7 @@ lists as (
 
     {% for model_name in evaluated_models() %}
     select
+        evaluation_scores.prediction_week,
         evaluation_scores.customer_id,
         '{{ model_name }}' as model_name,
         evaluation_scores.candidate_source = 'repeat' as is_repeat,
@@ -102,85 +109,18 @@ lists as (
         ) as scope_rank
     from evaluation_scores
     inner join shoppers on evaluation_scores.customer_id = shoppers.customer_id
-    qualify scope_rank <= {{ cutoffs | max }}
+    qualify scope_rank <= {{ evaluation_cutoffs() | max }}
     {{ "union all" if not loop.last }}
     {% endfor %}
-
-),
-
-ranked as (
-
-    select customer_id, model_name, 'all' as scope, was_bought, list_rank
-    from lists
-    where list_rank <= {{ cutoffs | max }}
-    union all
-    select
-        customer_id,
-        model_name,
-        case when is_repeat then 'repeat' else 'new' end as scope,
-        was_bought,
-        scope_rank as list_rank
-    from lists
-
-),
-
-hits as (
-
-    select
-        *,
-        sum(case when was_bought then 1 else 0 end) over (
-            partition by customer_id, model_name, scope order by list_rank
-        ) as hits_so_far
-    from ranked
-
-),
-
--- The best DCG that a list of some length can reach when so many products were bought.
-ideal_gains as (
-
-    select
-        relevant,
-        sum(1 / log2(list_rank + 1)) over (order by relevant) as ideal_dcg
-    from (
-        select unnest(range(1, {{ cutoffs | max }} + 1)) as relevant, relevant as list_rank
-    ) as ranks
 
 ),
 
 final as (
 
-    {% for cutoff in cutoffs %}
     select
-        bought_products.prediction_week,
-        hits.model_name,
-        bought_products.scope,
-        cast({{ cutoff }} as integer) as cutoff,
-        bought_products.customer_id,
-        bought_products.bought_products,
-        bought_products.candidates,
-        count_if(hits.was_bought) * 1.0 / max(bought_products.bought_products) as recall,
-        count_if(hits.was_bought) * 1.0 / least(max(bought_products.bought_products), {{ cutoff }}) as capped_recall,
-        count_if(hits.was_bought) * 1.0 / {{ cutoff }} as list_precision,
-        -- Rounded, so that the order in which threads add does not show.
-        round(
-            sum(case when hits.was_bought then 1 / log2(hits.list_rank + 1) else 0 end) / max(ideal_gains.ideal_dcg), 9
-        ) as ndcg,
-        round(
-            sum(case when hits.was_bought then hits.hits_so_far * 1.0 / hits.list_rank else 0 end)
-            / least(max(bought_products.bought_products), {{ cutoff }}), 9
-        ) as average_precision,
-        max(case when hits.was_bought then 1 else 0 end) as hit
-    from bought_products
-    inner join hits
-        on bought_products.customer_id = hits.customer_id
-        and bought_products.scope = hits.scope
-        and hits.list_rank <= {{ cutoff }}
-    inner join ideal_gains on ideal_gains.relevant = least(bought_products.bought_products, {{ cutoff }})
-    group by
-        bought_products.prediction_week, hits.model_name, bought_products.scope, bought_products.customer_id,
-        bought_products.bought_products, bought_products.candidates
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+        *,
+        getvariable('code_version') as code_version
+    from ({{ list_metrics('lists', 'bought_products') }}) as metrics
 
 )
 

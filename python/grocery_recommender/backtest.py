@@ -1,0 +1,79 @@
+"""``python -m grocery_recommender.backtest``: re-make past weeks one after the other, as each Monday would have.
+
+Each week is one ``dbt build`` with its ``target_week``, in the warehouse of the last one, so that nothing is learnt from
+what came later. The last is the regular build; it leaves the figures of all weeks, pooled, in ``marts.model_performance``
+(protocol ``ranking_pooled``), and judges the lists that the weeks before had made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import yaml
+
+DBT = Path(sys.executable).with_name("dbt")
+# Past weeks are neither tested one by one nor published.
+WITHOUT_TESTS = (
+    "--exclude-resource-type",
+    "test",
+    "--exclude-resource-type",
+    "unit_test",
+    "--exclude",
+    "published_marts",
+)
+
+
+def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
+    """Target weeks of a backtest over the last complete weeks, without the regular one that follows them.
+
+    Parameters
+    ----------
+    warehouse
+        DuckDB file with ``core.dim_weeks``.
+    weeks
+        How many test weeks the backtest covers, the regular build's included.
+
+    Returns
+    -------
+    list of int
+        In order of time, ``weeks - 1`` of them; fewer where history is short.
+    """
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select week from core.dim_weeks where weeks_to_target between ? and -1 order by week_index", [1 - weeks]
+        ).fetchall()
+    return [week for (week,) in rows]
+
+
+def main() -> None:
+    """Run the builds; stops at the first that fails, with its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]["backtest_weeks"]
+    parser.add_argument("--weeks", type=int, default=default, help="test weeks to pool; default: var backtest_weeks")
+    parser.add_argument("--vars", type=json.loads, default={}, help="vars of every build, as JSON")
+    arguments = parser.parse_args()
+    if arguments.weeks < 2:
+        sys.exit("nothing to pool: give --weeks 2 or more, or set the var backtest_weeks in dbt_project.yml")
+    retailer = arguments.vars.get("retailer", "complete_journey")
+    warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
+    _build(arguments.vars, "--select", "+dim_weeks", *WITHOUT_TESTS)
+    for week in past_target_weeks(warehouse, arguments.weeks):
+        print(f"backtest: target week {week}", flush=True)
+        _build(arguments.vars | {"target_week": week}, *WITHOUT_TESTS)
+    _build(arguments.vars)
+
+
+def _build(variables: dict[str, object], *options: str) -> None:
+    process = subprocess.run([str(DBT), "build", "--vars", json.dumps(variables), *options], check=False)
+    if process.returncode:
+        sys.exit(process.returncode)
+
+
+if __name__ == "__main__":
+    main()
