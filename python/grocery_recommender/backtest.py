@@ -1,8 +1,8 @@
 """``python -m grocery_recommender.backtest``: re-make past weeks one after the other, as each Monday would have.
 
-Each week is one ``dbt build`` with its ``target_week``, in the warehouse of the last one, so that nothing is learnt from
-what came later. The last is the regular build; it leaves the figures of all weeks, pooled, in ``marts.model_performance``
-(protocol ``ranking_pooled``), and judges the lists that the weeks before had made.
+Each week is one ``dbt build`` with its ``target_week``, in the warehouse of the last one, so that nothing is learnt
+from what came later. The last is the regular build; it leaves the figures of all weeks, pooled, in
+``marts.model_performance`` (protocol ``ranking_pooled``), and judges the lists that the weeks before had made.
 """
 
 from __future__ import annotations

@@ -198,27 +198,22 @@ def redundancy_clusters(
 def _samples(
     connection: Any, weeks: list[PredictionWeek], roles: tuple[str, ...], pairs_sql: str, features_sql: str
 ) -> dict[str, pa.Table]:
-    """About ``PAIRS`` pairs of each role, all of whole customers, in one scan of the features."""
-    weeks_of = {
-        role: [week.prediction_week for week in weeks if week.week_role == role]
-        for role in roles
-        if any(week.week_role == role for week in weeks)
-    }
-    conditions = []
-    for numbers in weeks_of.values():
-        in_weeks = f"prediction_week in ({', '.join(map(str, numbers))})"
-        ((pairs,),) = connection.execute(f"select count(*) from ({pairs_sql}) where {in_weeks}").fetchall()
-        # The first 32 bits of a hash decide.
-        share = min(PAIRS / max(pairs, 1), 1)
-        conditions.append(
-            f"{in_weeks} and cast('0x' || substr(md5(customer_id), 1, 8) as bigint) < {share} * 4294967296"
-        )
-    rows = connection.sql(f"select * from ({features_sql}) where {' or '.join(conditions) or 'false'}")
-    sample = rows.to_arrow_table().sort_by([(name, "ascending") for name in classifier.KEYS])
-    return {
-        role: sample.filter(pyarrow.compute.is_in(sample["prediction_week"], pa.array(numbers, pa.int32())))
-        for role, numbers in weeks_of.items()
-    }
+    """About ``PAIRS`` pairs of each role, all of whole customers."""
+    samples = {}
+    for role in roles:
+        numbers = [week.prediction_week for week in weeks if week.week_role == role]
+        counted = connection.sql(f"select prediction_week, count(*) as pairs from ({pairs_sql}) group by all")
+        pairs = sum(row["pairs"] for row in counted.to_arrow_table().to_pylist() if row["prediction_week"] in numbers)
+        # The first 32 bits of a hash decide. One week at a time: only an equality is pushed through the left joins.
+        limit = min(PAIRS / max(pairs, 1), 1) * 2**32
+        kept = f"cast('0x' || substr(md5(customer_id), 1, 8) as bigint) < {limit}"
+        parts = [
+            connection.sql(f"select * from ({features_sql}) where prediction_week = {week} and {kept}").to_arrow_table()
+            for week in numbers
+        ]
+        if parts:
+            samples[role] = pa.concat_tables(parts).sort_by([(name, "ascending") for name in classifier.KEYS])
+    return samples
 
 
 def _values(sample: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -166,9 +166,11 @@ def _read_examples(connection: Any, examples_sql: str, weeks: list[int], feature
     """The examples of some weeks, with all features or those that are named."""
     started = time.monotonic()
     columns = "*" if features is None else ", ".join((*classifier.KEYS, "was_bought", "example_weight", *features))
-    rows = connection.sql(
-        f"select {columns} from ({examples_sql}) where prediction_week in ({', '.join(map(str, weeks))})"
-    ).to_arrow_table()
+    # One week at a time: only an equality is pushed through the left joins to all that is joined.
+    rows = pa.concat_tables(
+        connection.sql(f"select {columns} from ({examples_sql}) where prediction_week = {week}").to_arrow_table()
+        for week in weeks
+    )
     examples = classifier.examples_from_rows(rows)
     report(
         f"classifier: {rows.num_rows:,} examples of {len(weeks)} weeks, {examples.was_bought.sum():,} bought,"

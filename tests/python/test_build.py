@@ -166,8 +166,9 @@ def perturb(source: Path, folder: Path, week: int) -> Path:
         ):
             for column in columns:
                 connection.execute(
-                    f"create or replace table swap as select old, lead(old, 1, min(old) over ()) over (order by"
-                    f" md5(old::varchar)) as new from (select distinct {column} as old from {table})"
+                    "create or replace table swap as select old,"
+                    " coalesce(lead(old) over (order by md5(old::varchar)), old) as new"
+                    f" from (select distinct {column} as old from {table})"
                 )
                 connection.execute(
                     f"update {table} set {column} = swap.new from swap where {column} = old and week > {last_kept}"

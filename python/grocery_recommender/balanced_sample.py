@@ -1,0 +1,115 @@
+"""The balanced-sample protocol: as many pairs that were bought as were not, and customers that nobody learnt from.
+
+The classifiers learn from the sample of the validation week's customers, seven in ten, and are measured on the others
+in the test week: neither the customers nor the week were seen. Half of the pairs are purchases, so these figures say
+nothing about a real week; they are here because they are what classifiers of this kind are often reported with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from lightgbm import LGBMClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from grocery_recommender import classifier, runs
+from grocery_recommender.performance import SCHEMA
+from grocery_recommender.prediction_weeks import PredictionWeek
+
+# Tells whether the pair was bought in the window: the rule that needs no learning.
+BOUGHT_BEFORE = "customer_product_visits_52_weeks"
+BOOSTING_ROUNDS = 150
+SEED = 20060410
+
+
+def performance(connection: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str) -> pa.Table:
+    """F1, precision, recall and AUC of the classifiers and of the rule "bought in the window", at probability .5.
+
+    Parameters
+    ----------
+    connection
+        Where the queries can be run.
+    weeks
+        The prediction weeks, in order of time; the last one is the target week.
+    features_sql, runs_sql
+        Queries for ``balanced_features`` and ``classifier_runs``; the features are those of the evaluation run.
+
+    Returns
+    -------
+    pyarrow.Table
+        In ``SCHEMA``, without bounds; empty where the customers on either side bought nothing.
+    """
+    week_of = {week.week_role: week.prediction_week for week in weeks}
+    _, binary, _ = runs.load_boosters(connection, runs_sql, weeks[-1].prediction_week, "evaluation")
+    names = sorted({*binary.feature_name(), BOUGHT_BEFORE})
+    columns = ", ".join((*classifier.KEYS, "was_bought", "is_held_out_customer", *names))
+    rows = connection.sql(f"select {columns} from ({features_sql})").to_arrow_table()
+    rows = rows.sort_by([(name, "ascending") for name in classifier.KEYS])
+    held_out = rows["is_held_out_customer"]
+    is_week = {role: pyarrow.compute.equal(rows["prediction_week"], week) for role, week in week_of.items()}
+    learnt_from = rows.filter(pyarrow.compute.and_(is_week["validation"], pyarrow.compute.invert(held_out)))
+    measured = rows.filter(pyarrow.compute.and_(is_week["test"], held_out))
+    (train, train_labels), (test, labels) = (
+        (
+            np.column_stack([part[name].to_numpy() for name in names]),
+            part["was_bought"].to_numpy(zero_copy_only=False),
+        )
+        for part in (learnt_from, measured)
+    )
+    if len({*train_labels}) < 2 or len({*labels}) < 2:
+        return SCHEMA.empty_table()
+    scores = {"bought_in_window": (~np.isnan(test[:, names.index(BOUGHT_BEFORE)])).astype(float)}
+    for model, estimator in _estimators().items():
+        scores[model] = estimator.fit(train, train_labels).predict_proba(test)[:, 1]
+    out = []
+    for model, probabilities in scores.items():
+        predicted = probabilities >= 0.5
+        figures = {
+            "f1": f1_score(labels, predicted),
+            "precision": precision_score(labels, predicted, zero_division=0),
+            "recall": recall_score(labels, predicted),
+            "auc": roc_auc_score(labels, probabilities),
+        }
+        out += [
+            {
+                "prediction_week": week_of["test"],
+                "week_role": "test",
+                "model_name": model,
+                "protocol": "balanced_sample",
+                "metric": metric,
+                "metric_value": round(float(value), 12),
+                "customers": pyarrow.compute.count_distinct(measured["customer_id"]).as_py(),
+                "pairs": len(labels),
+            }
+            for metric, value in figures.items()
+        ]
+    return pa.Table.from_pylist(out, schema=SCHEMA)
+
+
+def _estimators() -> dict[str, Any]:
+    """Classifiers with the interface of scikit-learn that take NaN as missing."""
+    # A sample this small wants slower steps than the weeks that the purchase classifier learns from.
+    config = replace(classifier.BINARY, learning_rate=0.05, min_data_in_leaf=100, feature_fraction=0.2)
+    log_scale = FunctionTransformer(lambda values: np.sign(values) * np.log1p(np.abs(values)))
+    return {
+        "lightgbm_binary": LGBMClassifier(n_estimators=BOOSTING_ROUNDS, **config.lightgbm_parameters()),
+        "logistic_regression": make_pipeline(
+            log_scale,
+            SimpleImputer(add_indicator=True, keep_empty_features=True),
+            StandardScaler(),
+            LogisticRegression(max_iter=500),
+        ),
+        "random_forest": make_pipeline(
+            SimpleImputer(strategy="constant", fill_value=-1),
+            RandomForestClassifier(n_estimators=100, min_samples_leaf=5, n_jobs=-1, random_state=SEED),
+        ),
+    }
