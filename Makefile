@@ -5,7 +5,7 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test coverage faults lint lint-sql format bench backtest report clean
+.PHONY: build test coverage faults lint lint-sql format bench backtest tune report clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -44,6 +44,9 @@ backtest: WEEKS = 4
 backtest: $(VENV)/.installed ## the last weeks re-made one by one, and their figures pooled: make backtest WEEKS=4
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.backtest --weeks $(WEEKS)
 
+tune: $(VENV)/.installed-tune ## search the boosters' parameters on earlier weeks; the next build reads them
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.tune
+
 report: $(VENV)/.installed-report ## the published week as one HTML file
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.report
 
@@ -59,11 +62,15 @@ $(VENV)/.installed-report: requirements-report.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet --requirement requirements-report.txt
 	touch $@
 
+$(VENV)/.installed-tune: requirements-tune.txt $(VENV)/.installed
+	$(BIN)/pip install --quiet --requirement requirements-tune.txt
+	touch $@
+
 $(LINT_VENV)/.installed: requirements-lint.txt
 	$(PYTHON) -m venv $(LINT_VENV)
 	$(LINT_BIN)/pip install --quiet --requirement requirements-lint.txt
 	touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements-report.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-report.txt requirements-tune.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $@

@@ -11,6 +11,7 @@ def model(dbt, session):
         "personal_flyers": dbt.ref("personal_flyers"),
         "forgotten_items": dbt.ref("forgotten_items"),
         "recommendation_outcomes": dbt.ref("recommendation_outcomes"),
+        "outcome_summary": dbt.ref("outcome_summary"),
         "model_performance": dbt.ref("model_performance"),
         "model_calibration": dbt.ref("model_calibration"),
         "feature_importance": dbt.ref("feature_importance"),
@@ -21,5 +22,10 @@ def model(dbt, session):
         "products": dbt.ref("dim_products"),
         "weeks": dbt.ref("dim_weeks"),
     }
-    folder = Path(dbt.config.meta_get("publish_folder"))
-    return publishing.publish(session.cursor(), {name: mart.sql_query() for name, mart in marts.items()}, folder)
+    return publishing.publish(
+        session.cursor(),
+        {name: mart.sql_query() for name, mart in marts.items()},
+        Path(dbt.config.meta_get("publish_folder")),
+        documented_as={"products": "core.dim_products", "weeks": "core.dim_weeks"},
+        key=publishing.pseudonym_key(dbt.config.meta_get("pseudonymous_customer_ids")),
+    )

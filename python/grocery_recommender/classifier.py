@@ -10,8 +10,8 @@ Ke et al.: LightGBM (NIPS 2017). Burges: From RankNet to LambdaRank to LambdaMAR
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
@@ -86,6 +86,31 @@ class ClassifierConfig:
 BINARY = ClassifierConfig(objective="binary")
 # One week's NDCG is too noisy to stop by: the rounds were chosen once, on weeks 46 to 48 of The Complete Journey.
 LAMBDARANK = ClassifierConfig(objective="lambdarank", max_rounds=120, early_stopping_rounds=0)
+
+
+def configured(config: ClassifierConfig, parameters: Iterable[tuple[str, str, float]]) -> ClassifierConfig:
+    """A config with the parameters that tuning chose.
+
+    Parameters
+    ----------
+    config
+        The defaults.
+    parameters
+        Rows of objective, parameter and value; those of other objectives are left alone.
+
+    Raises
+    ------
+    ValueError
+        If there is no such parameter.
+    """
+    chosen = {}
+    for objective, parameter, value in parameters:
+        default = getattr(config, parameter, None)
+        if not isinstance(default, (int, float)):
+            raise ValueError(f"classifier_parameters: {parameter!r} of {objective!r} is no parameter that can be set")
+        if objective == config.objective:
+            chosen[parameter] = type(default)(value)
+    return replace(config, **chosen)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from grocery_recommender.progress import report
 # The format that DuckDB 1.4 and later can open.
 STORAGE_VERSION = "v1.4.0"
 KEPT_VERSIONS = 2
+SHORTEST_KEY = 16
 SCHEMA = pa.schema(
     [
         ("mart", pa.string()),
@@ -39,7 +40,13 @@ SCHEMA = pa.schema(
 )
 
 
-def publish(connection: Any, marts: dict[str, str], folder: Path) -> pa.Table:
+def publish(
+    connection: Any,
+    marts: dict[str, str],
+    folder: Path,
+    documented_as: dict[str, str] | None = None,
+    key: str | None = None,
+) -> pa.Table:
     """Publish the marts as one version, unless the current version holds just the same.
 
     Parameters
@@ -50,6 +57,12 @@ def publish(connection: Any, marts: dict[str, str], folder: Path) -> pa.Table:
         Query of each mart by the name under which it is published.
     folder
         Where publications live; it is made if need be.
+    documented_as
+        Tables whose comments, and those of their columns, describe a mart; without an entry it is the one of the same
+        name in the schema ``marts``.
+    key
+        Where it is given, every ``customer_id`` is replaced by a hash that nobody can make or undo without the key: the
+        same in all marts and versions, so that joins go on working.
 
     Returns
     -------
@@ -57,6 +70,10 @@ def publish(connection: Any, marts: dict[str, str], folder: Path) -> pa.Table:
         The manifest in ``SCHEMA``, one row per mart; ``bytes`` is the size of its Parquet file, ``content_hash`` does
         not depend on the order of the rows.
     """
+    if key is not None:
+        connection.execute("set variable pseudonym_key = ?", [key])
+        marts = {name: _with_pseudonyms(connection, query) for name, query in marts.items()}
+    comments = {name: _comments(connection, (documented_as or {}).get(name, f"marts.{name}")) for name in marts}
     contents = {name: _content(connection, query) for name, query in marts.items()}
     version = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]
     versions = folder / "versions"
@@ -69,13 +86,54 @@ def publish(connection: Any, marts: dict[str, str], folder: Path) -> pa.Table:
     if not (versions / version).exists():
         unfinished = versions / f".{version}.unfinished"
         unfinished.mkdir()
-        _write(connection, marts, contents, version, unfinished)
+        _write(connection, marts, contents, comments, version, unfinished)
         os.rename(unfinished, versions / version)
         _sync(versions)
     _switch(current, version)
     _prune(versions, version)
     report(f"publishing: version {version}, {len(marts)} marts, in {current}")
     return _manifest(versions / version)
+
+
+def pseudonym_key(is_wanted: bool) -> str | None:
+    """The key of the environment variable ``GROCERY_PSEUDONYM_KEY``, or None where no pseudonyms are wanted.
+
+    Raises
+    ------
+    ValueError
+        If pseudonyms are wanted and the key is missing, or so short that it could be guessed.
+    """
+    if not is_wanted:
+        return None
+    key = os.environ.get("GROCERY_PSEUDONYM_KEY", "")
+    if len(key) < SHORTEST_KEY:
+        raise ValueError(
+            f"pseudonymous_customer_ids is set: put a secret of at least {SHORTEST_KEY} characters into the environment"
+            " variable GROCERY_PSEUDONYM_KEY, and keep it, or the same customer gets another id next week"
+        )
+    return key
+
+
+def _with_pseudonyms(connection: Any, query: str) -> str:
+    if "customer_id" not in connection.sql(query).columns:
+        return query
+    # Two rounds, as in HMAC: knowing the hash of one id does not help to make that of a longer one.
+    key = "getvariable('pseudonym_key')"
+    pseudonym = f"substr(sha256({key} || sha256({key} || customer_id)), 1, 32)"
+    return f"select * replace ({pseudonym} as customer_id) from ({query})"
+
+
+def _comments(connection: Any, table: str) -> dict[str | None, str]:
+    """Comments of the columns of a table, by name, and of the table itself, by None."""
+    schema, name = table.split(".")
+    rows = connection.sql(
+        "select null, comment from duckdb_tables() where schema_name = $schema and table_name = $name"
+        " and database_name = current_database() union all"
+        " select column_name, comment from duckdb_columns() where schema_name = $schema and table_name = $name"
+        " and database_name = current_database()",
+        params={"schema": schema, "name": name},
+    ).fetchall()
+    return {column: comment for column, comment in rows if comment}
 
 
 def _content(connection: Any, query: str) -> tuple[int, str]:
@@ -87,7 +145,12 @@ def _content(connection: Any, query: str) -> tuple[int, str]:
 
 
 def _write(
-    connection: Any, marts: dict[str, str], contents: dict[str, tuple[int, str]], version: str, folder: Path
+    connection: Any,
+    marts: dict[str, str],
+    contents: dict[str, tuple[int, str]],
+    comments: dict[str, dict[str | None, str]],
+    version: str,
+    folder: Path,
 ) -> None:
     serving = _quoted(folder / "serving.duckdb")
     connection.execute(f"attach {serving} as publication (storage_version '{STORAGE_VERSION}')")
@@ -95,6 +158,11 @@ def _write(
         connection.execute("create schema publication.marts")
         for name, query in marts.items():
             connection.execute(f"create table publication.marts.{name} as {query}")
+            for column, comment in comments[name].items():
+                described = (
+                    f"table publication.marts.{name}" if column is None else f"column publication.marts.{name}.{column}"
+                )
+                connection.execute(f"comment on {described} is {_literal(comment)}")
             connection.execute(f"copy publication.marts.{name} to {_quoted(folder / f'{name}.parquet')}")
         connection.execute("checkpoint publication")
     finally:
@@ -158,4 +226,8 @@ def _sync(path: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return _literal(str(path))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

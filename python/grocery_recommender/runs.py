@@ -50,10 +50,18 @@ MODELS = (classifier.BINARY, classifier.LAMBDARANK)
 SCREENING_WEEKS = 1
 
 
-def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: str) -> pa.Table:
+def fit_runs(
+    dbt: Any,
+    session: Any,
+    weeks: list[PredictionWeek],
+    examples_sql: str,
+    parameters: list[tuple[str, str, float]] = (),
+    retrain_every_weeks: int = 1,
+) -> pa.Table:
     """The runs of the target week, and every run that the table held before.
 
-    A run whose inputs and parameters are those of a stored run is not fitted again.
+    A run whose inputs and parameters are those of a stored run is not fitted again, and no run is fitted while stored
+    ones of the same recipe are recent enough.
 
     Parameters
     ----------
@@ -63,6 +71,10 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
         The prediction weeks, in order of time.
     examples_sql
         Query for ``training_features``.
+    parameters
+        Rows of ``classifier_parameters``: objective, parameter, value.
+    retrain_every_weeks
+        For so many target weeks the runs of the first one score; 1 fits every week anew.
 
     Returns
     -------
@@ -83,14 +95,21 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
             " load more weeks, or lower minimum_history_weeks"
         )
     (code_version,) = session.execute("select getvariable('code_version')").fetchall()[0]
+    models = [classifier.configured(config, parameters) for config in MODELS]
     known = {run["model_run_id"] for run in stored.to_pylist()}
     wanted = {
         (purpose, config.objective): _run_id(weeks, purpose, config, code_version)
         for purpose in ("evaluation", "production")
-        for config in MODELS
+        for config in models
     }
     if not is_full_refresh() and known >= {run_id for run_id, _ in wanted.values()}:
         report("classifier: the stored runs fit these inputs, nothing to learn")
+        return stored
+    recent = (
+        None if is_full_refresh() else _recent_target_week(stored, weeks, models, code_version, retrain_every_weeks)
+    )
+    if recent is not None:
+        report(f"classifier: the runs of target week {recent} are recent enough, nothing to learn")
         return stored
 
     train = [w.prediction_week for w in by_role["train"]]
@@ -106,7 +125,7 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
         validation = None
         if purpose == "evaluation":
             validation = classifier.bin_examples(examples.of_weeks([validation_week]), learnt_from)
-        for config in MODELS:
+        for config in models:
             started = time.monotonic()
             booster = classifier.fit(learnt_from, config, validation, rounds.get(config.objective))
             rounds[config.objective] = booster.num_trees()
@@ -141,7 +160,7 @@ def fit_runs(dbt: Any, session: Any, weeks: list[PredictionWeek], examples_sql: 
 def load_boosters(
     connection: Any, runs_sql: str, target_week: int, purpose: str
 ) -> tuple[str, lightgbm.Booster, lightgbm.Booster]:
-    """The stored boosters that score a target week.
+    """The stored boosters that score a target week: its own, or those of the latest week before it.
 
     Returns
     -------
@@ -149,8 +168,9 @@ def load_boosters(
         The id is that of the binary run, which the probabilities come from.
     """
     rows = connection.execute(
-        f"select objective, model_run_id, model_text from ({runs_sql}) where target_week = ? and purpose = ?"
-        " qualify row_number() over (partition by objective order by fitted_at desc, model_run_id) = 1",
+        f"select objective, model_run_id, model_text from ({runs_sql}) where target_week <= ? and purpose = ?"
+        " qualify row_number() over (partition by objective order by target_week desc, fitted_at desc, model_run_id)"
+        " = 1",
         [target_week, purpose],
     ).fetchall()
     found = {objective: (run_id, text) for objective, run_id, text in rows}
@@ -185,6 +205,24 @@ def _run_id(weeks: list[PredictionWeek], purpose: str, config: ClassifierConfig,
     content = json.dumps([inputs, purpose, asdict(config), code_version]).encode()
     fingerprint = hashlib.sha256(content).hexdigest()
     return f"{weeks[-1].prediction_week}-{purpose}-{config.objective}-{fingerprint[:8]}", fingerprint
+
+
+def _recent_target_week(
+    stored: pa.Table, weeks: list[PredictionWeek], models: list[ClassifierConfig], code_version: str, every: int
+) -> int | None:
+    """The target week before this one whose runs may still score it."""
+    recipe = {json.dumps(asdict(config), sort_keys=True) for config in models}
+    by_week: dict[int, set[tuple[str, str]]] = {}
+    for run in stored.to_pylist():
+        if run["code_version"] == code_version and run["parameters"] in recipe:
+            by_week.setdefault(run["target_week"], set()).add((run["purpose"], run["parameters"]))
+    target = weeks[-1].prediction_week_index
+    for week in reversed(weeks[:-1]):
+        if target - week.prediction_week_index < every and len(by_week.get(week.prediction_week, ())) == 2 * len(
+            recipe
+        ):
+            return week.prediction_week
+    return None
 
 
 def _stored_runs(connection: Any, table: Any) -> pa.Table:

@@ -167,3 +167,45 @@ def test_the_manifest_has_the_promised_columns(folder: Path) -> None:
     manifest = publishing.publish(duckdb.connect(), marts(1), folder)
     assert manifest.schema.equals(publishing.SCHEMA)
     assert isinstance(manifest, pa.Table)
+
+
+def test_descriptions_travel_with_the_marts(tmp_path: Path) -> None:
+    connection = duckdb.connect()
+    connection.execute("create schema marts; create table marts.lists as select 1 as week, 'it''s' as product")
+    connection.execute("comment on table marts.lists is 'One row per week''s product.'")
+    connection.execute("comment on column marts.lists.product is 'What is bought; \"quoted\".'")
+    publishing.publish(connection, {"items": "from marts.lists"}, tmp_path, documented_as={"items": "marts.lists"})
+    with duckdb.connect(str(tmp_path / "current" / "serving.duckdb"), read_only=True) as reader:
+        assert reader.execute("select comment from duckdb_tables()").fetchall() == [("One row per week's product.",)]
+        comments = reader.execute("select column_name, comment from duckdb_columns() where schema_name = 'marts'")
+        assert dict(comments.fetchall()) == {"week": None, "product": 'What is bought; "quoted".'}
+
+
+def test_pseudonyms_hide_customers_and_keep_joins(tmp_path: Path) -> None:
+    marts = {
+        "lists": "select 'c' || range as customer_id, range as product from range(20)",
+        "outcomes": "select 'c' || range as customer_id, range % 3 = 0 as was_bought from range(20)",
+        "products": "select range as product from range(20)",
+    }
+    ids = {}
+    for name, key in (("first", "a" * 16), ("again", "a" * 16), ("other", "b" * 16)):
+        publishing.publish(duckdb.connect(), marts, tmp_path / name, key=key)
+        with duckdb.connect(str(tmp_path / name / "current" / "serving.duckdb"), read_only=True) as reader:
+            rows = reader.execute(
+                "select product, customer_id, was_bought from marts.lists join marts.outcomes using (customer_id)"
+            ).fetchall()
+            assert {(product, was_bought) for product, _, was_bought in rows} == {(i, i % 3 == 0) for i in range(20)}
+            ids[name] = {product: customer for product, customer, _ in rows}
+    assert len(set(ids["first"].values())) == 20
+    assert ids["first"] == ids["again"]
+    assert not set(ids["first"].values()) & ({f"c{i}" for i in range(20)} | set(ids["other"].values()))
+    for path in (tmp_path / "first" / "versions").rglob("*.*"):
+        assert ("a" * 16).encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("key", ["", "short"])
+def test_pseudonyms_need_a_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("GROCERY_PSEUDONYM_KEY", key)
+    assert publishing.pseudonym_key(False) is None
+    with pytest.raises(ValueError, match="GROCERY_PSEUDONYM_KEY"):
+        publishing.pseudonym_key(True)

@@ -7,7 +7,6 @@
 -- The ranking protocol: each model orders the same candidates of each active customer who shopped in the week, and
 -- is held against what the customer bought, candidate or not; over all products, repeat ones and new ones.
 -- Test weeks of earlier builds are kept, to be pooled, while the code is the one that measured them.
-
 with
 
 prediction_weeks as (
@@ -31,6 +30,12 @@ item_weeks as (
 evaluation_scores as (
 
     select * from {{ ref('evaluation_scores') }} where week_role = 'test'
+
+),
+
+lists as (
+
+    select * from {{ ref('evaluation_lists') }}
 
 ),
 
@@ -80,36 +85,6 @@ bought_products as (
         {{ scope }}_candidates as candidates
     from shoppers
     where {{ scope }}_products > 0
-    {{ "union all" if not loop.last }}
-    {% endfor %}
-
-),
-
-lists as (
-
-    {% for model_name in evaluated_models() %}
-    select
-        evaluation_scores.prediction_week,
-        evaluation_scores.customer_id,
-        '{{ model_name }}' as model_name,
-        evaluation_scores.candidate_source = 'repeat' as is_repeat,
-        evaluation_scores.was_bought,
-        -- Equal scores are settled by popularity, then by id, for every model alike.
-        row_number() over (
-            partition by evaluation_scores.customer_id
-            order by
-                evaluation_scores.{{ model_name }} desc nulls last, evaluation_scores.popularity desc nulls last,
-                evaluation_scores.product_id asc
-        ) as list_rank,
-        row_number() over (
-            partition by evaluation_scores.customer_id, is_repeat
-            order by
-                evaluation_scores.{{ model_name }} desc nulls last, evaluation_scores.popularity desc nulls last,
-                evaluation_scores.product_id asc
-        ) as scope_rank
-    from evaluation_scores
-    inner join shoppers on evaluation_scores.customer_id = shoppers.customer_id
-    qualify scope_rank <= {{ evaluation_cutoffs() | max }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 

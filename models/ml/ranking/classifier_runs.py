@@ -5,4 +5,6 @@ def model(dbt, session):
     dbt.config(materialized="table")
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
     examples = dbt.ref("training_features").sql_query()
-    return runs.fit_runs(dbt, session, weeks, examples)
+    parameters = dbt.ref("classifier_parameters").fetchall()
+    every = int(dbt.config.meta_get("retrain_every_weeks"))
+    return runs.fit_runs(dbt, session, weeks, examples, parameters, every)

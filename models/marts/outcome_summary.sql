@@ -1,0 +1,70 @@
+-- How the published lists turned out, week by week and segment by segment, so that decay shows.
+with
+
+outcomes as (
+
+    select * from {{ ref('recommendation_outcomes') }} where rank <= 10
+
+),
+
+customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
+weeks as (
+
+    select * from {{ ref('dim_weeks') }}
+
+),
+
+segmented as (
+
+    select
+        outcomes.*,
+        'all' as segment_type,
+        'all' as segment
+    from outcomes
+    union all
+    select
+        outcomes.*,
+        'group' as segment_type,
+        case when outcomes.is_held_out then 'control' else 'published' end as segment
+    from outcomes
+    union all
+    select
+        outcomes.*,
+        'lifestage' as segment_type,
+        coalesce(customers.lifestage, 'unknown') as segment
+    from outcomes
+    left join customers on outcomes.customer_id = customers.customer_id
+    union all
+    select
+        outcomes.*,
+        'kind_of_item' as segment_type,
+        case when outcomes.is_repeat_purchase then 'repeat' else 'new' end as segment
+    from outcomes
+
+),
+
+final as (
+
+    select
+        segmented.target_week,
+        segmented.segment_type,
+        segmented.segment,
+        count(distinct segmented.customer_id) as customers,
+        count(*) as items,
+        cast(count_if(segmented.was_bought) as bigint) as bought_items,
+        round(sum(segmented.purchase_probability), 6) as expected_items,
+        cast(count_if(segmented.was_bought) as double) / count(*) as hit_rate,
+        round(count_if(segmented.was_bought) / nullif(sum(segmented.purchase_probability), 0), 6) as observed_to_expected,
+        weeks.starts_on as week_starts_on
+    from segmented
+    inner join weeks on segmented.target_week = weeks.week
+    group by segmented.target_week, segmented.segment_type, segmented.segment, weeks.starts_on
+
+)
+
+select * from final

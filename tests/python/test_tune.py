@@ -1,0 +1,64 @@
+"""The search for parameters, on values that are known."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from grocery_recommender import classifier, tune
+from grocery_recommender.classifier import ClassifierConfig
+
+PRESENT = replace(classifier.LAMBDARANK, learning_rate=0.1, num_leaves=31)
+
+
+def closeness(config: ClassifierConfig) -> float:
+    """Best at a learning rate of .05."""
+    return -abs(np.log(config.learning_rate / 0.05))
+
+
+def test_a_search_finds_better_parameters_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    tried: list[float] = []
+
+    def value_of(config: ClassifierConfig) -> float:
+        tried.append(config.learning_rate)
+        return closeness(config)
+
+    first = tune.search(PRESENT, value_of, 5, tmp_path / "tuning.log", "study")
+    assert (len(tried), tried[0]) == (5, 0.1)
+    best = tune.search(PRESENT, value_of, 20, tmp_path / "tuning.log", "study")
+    assert len(tried) == 20
+    assert closeness(best) >= closeness(first) >= closeness(PRESENT)
+    assert closeness(best) > closeness(PRESENT)
+    assert tune.search(PRESENT, value_of, 20, tmp_path / "tuning.log", "study") == best
+    assert len(tried) == 20
+
+
+def test_nothing_better_leaves_the_present_parameters(tmp_path: Path) -> None:
+    best = tune.search(PRESENT, lambda config: float(config == PRESENT), 5, tmp_path / "tuning.log", "study")
+    assert best == PRESENT
+
+
+def test_ndcg_by_hand() -> None:
+    """First list: the one purchase is second of three. Second list: no purchase. Third list: both on top."""
+    scores = np.array([3.0, 2.0, 1.0, 5.0, 9.0, 8.0, 1.0])
+    was_bought = np.array([False, True, False, False, True, True, False])
+    expected = (1 / np.log2(3) + 1) / 2
+    assert tune.mean_ndcg(scores, was_bought, np.array([3, 1, 3])) == pytest.approx(expected)
+    assert tune.mean_ndcg(scores, was_bought, np.array([3, 1, 3]), cutoff=1) == pytest.approx(0.5)
+
+
+def test_what_is_written_is_what_a_build_reads(tmp_path: Path) -> None:
+    path = tmp_path / "classifier_parameters.csv"
+    configs = [replace(classifier.BINARY, learning_rate=0.0625), replace(PRESENT, max_rounds=90)]
+    tune.write_parameters(configs, ["learning_rate", "max_rounds"], path)
+    with path.open() as file:
+        rows = [(row["objective"], row["parameter"], float(row["value"])) for row in csv.DictReader(file)]
+    assert rows == [
+        ("binary", "learning_rate", 0.0625),
+        ("lambdarank", "learning_rate", 0.1),
+        ("lambdarank", "max_rounds", 90),
+    ]
+    assert classifier.configured(classifier.LAMBDARANK, rows).max_rounds == 90
