@@ -5,7 +5,7 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test coverage faults lint lint-sql format bench backtest tune report clean
+.PHONY: build test coverage faults lint lint-sql format bench backtest tune report metrics docs clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -50,6 +50,15 @@ tune: $(VENV)/.installed-tune ## search the boosters' parameters on earlier week
 report: $(VENV)/.installed-report ## the published week as one HTML file
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.report
 
+metrics: $(VENV)/.installed-metrics ## check the semantic models against the warehouse, and answer from them
+	$(BIN)/mf validate-configs
+	$(BIN)/mf query --metrics expected_purchases,customers_with_lists,expected_purchases_per_customer \
+		--group-by metric_time__week,recommendation__kind_of_item
+
+docs: $(VENV)/.installed ## every table and column as one HTML file
+	$(BIN)/dbt docs generate --static
+	@echo target/static_index.html
+
 clean:
 	rm -rf $(VENV) $(LINT_VENV) target logs warehouse published
 
@@ -64,6 +73,10 @@ $(VENV)/.installed-report: requirements-report.txt $(VENV)/.installed
 
 $(VENV)/.installed-tune: requirements-tune.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet --requirement requirements-tune.txt
+	touch $@
+
+$(VENV)/.installed-metrics: requirements-metrics.txt $(VENV)/.installed
+	$(BIN)/pip install --quiet --requirement requirements-metrics.txt
 	touch $@
 
 $(LINT_VENV)/.installed: requirements-lint.txt
