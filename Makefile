@@ -36,7 +36,9 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.installed ## load throughput beside DuckDB's own scan, at two sizes
+bench: WAREHOUSE = warehouse/complete_journey.duckdb
+bench: $(VENV)/.installed ## features beside a script by hand, and load throughput beside DuckDB's own scan, at two sizes
+	test ! -f $(WAREHOUSE) || PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.features $(WAREHOUSE)
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 5000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 

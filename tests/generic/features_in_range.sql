@@ -1,9 +1,12 @@
-{# Values of features outside the range that their YAML gives as `config.meta.range: [lowest, highest]` (null is no
-   bound). One scan for all features of a model. Null passes: what it means is in the feature's sentence.
+{# Values of features outside the range that their YAML gives as `config.meta.range: [lowest, highest]`: numbers,
+   `observation_weeks` or `observation_days` (the length of the window), or null for no bound. One scan for all features of a model. Null passes: what it means is in the feature's sentence.
    A feature without a sentence or a range is an error before anything is scanned. #}
 {% test features_in_range(model) %}
     {%- if execute -%}
     {%- set node = graph.nodes.values() | selectattr('relation_name', 'equalto', model | string) | first -%}
+    {%- set lengths = {
+        'observation_weeks': var('observation_weeks'), 'observation_days': 7 * var('observation_weeks'),
+    } -%}
     {%- set checks = [] -%}
     {%- for column in node.columns.values() if column.data_type == 'float' -%}
         {%- set range = column.config.get('meta', {}).get('range') -%}
@@ -15,8 +18,9 @@
                 node.name ~ '.' ~ column.name ~ ' has no config.meta.range: say in YAML which values it can have') }}
         {%- endif -%}
         {%- set bounds = [] -%}
-        {%- if range[0] is not none -%}{%- do bounds.append(column.name ~ ' < ' ~ range[0]) -%}{%- endif -%}
-        {%- if range[1] is not none -%}{%- do bounds.append(column.name ~ ' > ' ~ range[1]) -%}{%- endif -%}
+        {%- for bound, beyond in [(range[0], ' < '), (range[1], ' > ')] if bound is not none -%}
+            {%- do bounds.append(column.name ~ beyond ~ lengths.get(bound, bound)) -%}
+        {%- endfor -%}
         {%- do bounds.append('not isfinite(' ~ column.name ~ ')') -%}
         {%- do checks.append((column.name, bounds | join(' or '))) -%}
     {%- endfor %}

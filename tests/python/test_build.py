@@ -200,7 +200,7 @@ def test_a_feature_must_be_documented(
     documentation = tmp_path / "models/features/_features__models.yml"
     line = {
         "description": "        description: Weeks in a row with a visit, up to the last one.\n",
-        "range": "        config: {meta: {range: [1, 62]}}\n",
+        "range": "        config: {meta: {range: [1, observation_weeks]}}\n",
     }[forgotten]
     assert line in documentation.read_text()
     documentation.write_text(documentation.read_text().replace(line, "", 1))
