@@ -6,6 +6,9 @@ import base64
 import gzip
 import json
 import re
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -31,7 +34,11 @@ MARTS = {
             (select unnest(['ndcg@10', 'recall@10', 'ndcg@10_gain']) as metric)""",
     "model_calibration": """select 8 as prediction_week, b as bin, b / 10 as mean_probability, b / 11 as purchase_rate
         from range(5) as t(b)""",
-    "feature_importance": "select 'r' as model_run_id, 'tifu_score' as feature, 0.4 as mean_abs_shap",
+    "outcome_summary": """select 8 as target_week, 'all' as segment_type, 'all' as segment, 3 as customers, 30 as items,
+        0.3 as hit_rate, 1.1 as observed_to_expected where false""",
+    "feature_importance": "select 'r' as model_run_id, 'tifu_score' as feature, true as is_used, 0.4 as mean_abs_shap",
+    "feature_profile": """select 'score' as week_role, 'tifu_score' as feature, 0.3 as population_stability_index,
+        0.1 as missing_share, 0.02 as quantile_50""",
     "model_runs": "select 'r' as model_run_id, 9 as target_week, 'production' as purpose, 'binary' as objective",
     "row_reconciliation": """select 'a.csv' as file_name, 10 as lines, 8 as loaded, 1 as anonymous, 1 as rejected,
         1 as duplicates""",
@@ -86,3 +93,73 @@ def test_what_is_missing_is_said(page: str) -> None:
 def test_nothing_published_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run `dbt build` first"):
         write_report(tmp_path)
+
+
+def test_what_has_shifted_is_named(page: str) -> None:
+    assert re.search(r"tifu_score</td>\s*<td>0.300", page)
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browse(page: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[str, str, set[str]]]:
+    """Open the report in a browser without a window: the document, the console, and all addresses asked for."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    folder = tmp_path_factory.mktemp("browser")
+
+    def open_page(fragment: str, content: str = page) -> tuple[str, str, set[str]]:
+        report = folder / "report.html"
+        report.write_text(content)
+        log = folder / "net.json"
+        options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr")
+        result = subprocess.run(
+            [
+                *(CHROMIUM, *options, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}"),
+                *("--virtual-time-budget=10000", "--dump-dom", f"file://{report}#{fragment}"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        console = "\n".join(line for line in result.stderr.splitlines() if "CONSOLE" in line)
+        requests = (event.get("params", {}) for event in json.loads(log.read_text())["events"])
+        # What the browser asks for on its own account has no origin.
+        none = "not an origin"
+        addresses = {request["url"] for request in requests if request.get("initiator", none) != none}
+        return result.stdout, console, addresses
+
+    return open_page
+
+
+def test_the_browser_would_tell_of_a_request(browse: Callable) -> None:
+    _, _, addresses = browse("", "<img src='http://example.invalid/x.png'>")
+    assert addresses == {"http://example.invalid/x.png"}
+
+
+def test_a_browser_opens_it_without_a_request_or_an_error(browse: Callable) -> None:
+    document, console, addresses = browse("")
+    assert "3 customers; type or pick one." in document
+    assert console == ""
+    assert addresses == set()
+
+
+def test_the_selector_finds_a_customer_whose_flyer_shows_only_offers(browse: Callable) -> None:
+    document, console, _ = browse("c1")
+    lists = re.search(r'<div id="lists"[^>]*>(.*)</div>\s*</section>', document, re.DOTALL)[1]
+    flyer = re.search(r"<h3>On offer for you</h3><ol>(.*?)</ol>", lists)[1]
+    assert re.findall(r"· (p\d)<", flyer) == ["p2"]
+    assert "Save 0.3" in flyer
+    assert "<h3>This week's list</h3>" not in lists  # that is another customer's
+    assert console == ""
+    document, _, _ = browse("nobody")
+    assert "No such customer" in document
+
+
+def test_names_from_data_stay_text_in_a_browser(browse: Callable) -> None:
+    document, _, addresses = browse("c0")
+    assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in document
+    assert "<img" not in document
+    assert addresses == set()

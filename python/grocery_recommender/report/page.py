@@ -47,6 +47,7 @@ def write_report(folder: Path) -> Path:
             "outcomes": _outcomes(connection),
             "calibration": _calibration(connection),
             "importance": _importance(connection),
+            "drift": _drift(connection),
             "quality": _quality(connection),
             "customers": _packed(customer_lists(connection)),
         }.items():
@@ -141,7 +142,18 @@ def _outcomes(connection: duckdb.DuckDBPyConnection) -> str:
     ).df()
     if rows.empty:
         return _absent("No recommended week is in yet: outcomes appear with the next week's data.")
-    return _figure(charts.hits_by_rank(rows), "A good order falls steadily: what stands first is bought most often.")
+    weeks = connection.execute(
+        "select target_week as week, customers, items, hit_rate, observed_to_expected"
+        " from marts.outcome_summary where segment_type = 'all' order by target_week desc limit 10"
+    ).df()
+    segments = connection.execute(
+        "select segment_type as of, segment, customers, items, hit_rate, observed_to_expected"
+        " from marts.outcome_summary where segment_type <> 'all' and target_week ="
+        " (select max(target_week) from marts.outcome_summary) order by segment_type, segment"
+    ).df()
+    picture = _figure(charts.hits_by_rank(rows), "A good order falls steadily: what stands first is bought most often.")
+    sentence = "<p>The first ten items of every list, week by week, and the latest week by segment:</p>"
+    return picture + sentence + _table(weeks) + _table(segments)
 
 
 def _calibration(connection: duckdb.DuckDBPyConnection) -> str:
@@ -164,6 +176,23 @@ def _importance(connection: duckdb.DuckDBPyConnection) -> str:
     if features.empty:
         return _absent("No model has been fitted yet.")
     return _figure(charts.importance(features), "How far each feature moves a prediction on average, either way.")
+
+
+def _drift(connection: duckdb.DuckDBPyConnection) -> str:
+    features = connection.execute(
+        "select feature, population_stability_index, missing_share, quantile_50 as median"
+        " from marts.feature_profile join (select distinct feature from marts.feature_importance"
+        " join marts.model_runs using (model_run_id) where is_used and purpose = 'production' and target_week ="
+        " (select max(target_week) from marts.model_runs)) using (feature)"
+        " where week_role = 'score' order by population_stability_index desc, feature limit 10"
+    ).df()
+    if features.empty:
+        return _absent("No model has been fitted yet.")
+    sentence = (
+        "<p>Of the features that the model uses, those that differ most between the weeks that it learnt from and the"
+        " week that is scored. Below .1 a feature is steady, above .25 it has shifted.</p>"
+    )
+    return sentence + _table(features)
 
 
 def _quality(connection: duckdb.DuckDBPyConnection) -> str:
