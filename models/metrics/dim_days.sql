@@ -7,14 +7,20 @@ weeks as (
 
 ),
 
+days as (
+
+    select unnest(range(7)) as day_number
+
+),
+
 final as (
 
     select
-        week,
-        cast({{ add_days('starts_on', 'day_number') }} as date) as date_day
+        weeks.week,
+        {{ add_days('weeks.starts_on', 'days.day_number') }} as date_day
     from weeks
-    cross join (select unnest(range(7)) as day_number) as days
-    where {{ add_days('starts_on', 'day_number') }} <= ends_on
+    cross join days
+    where {{ add_days('weeks.starts_on', 'days.day_number') }} <= weeks.ends_on
 
 )
 

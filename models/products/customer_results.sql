@@ -217,7 +217,7 @@ flyer_choices as (
     union all
     select flyer_sizes.customer_id, 'popular_offers' as model_name, popular_offers.product_id
     from flyer_sizes
-    inner join popular_offers on popular_offers.position <= flyer_sizes.items
+    inner join popular_offers on flyer_sizes.items >= popular_offers.position
 
 ),
 

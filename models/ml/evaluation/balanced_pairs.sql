@@ -71,17 +71,25 @@ sampled_purchases as (
 
 ),
 
+repetitions as (
+
+    select unnest(range(3)) as draw
+
+),
+
 -- Three draws for each purchase, so that enough are left when those who bought have been taken out.
 draws as (
 
     select distinct
-        prediction_week,
-        product_id,
+        sampled_purchases.prediction_week,
+        sampled_purchases.product_id,
         cast(floor(
-            {{ hash_share("concat_ws('|', product_id, customer_id, draw)") }} * customers
+            {{ hash_share(
+                "concat_ws('|', sampled_purchases.product_id, sampled_purchases.customer_id, repetitions.draw)"
+            ) }} * sampled_purchases.customers
         ) as bigint) as customer_number
     from sampled_purchases
-    cross join (select unnest(range(3)) as draw) as repeated
+    cross join repetitions
 
 ),
 

@@ -13,12 +13,6 @@ prediction_week as (
 
 ),
 
-active_customers as (
-
-    select * from {{ ref('active_customers') }} where prediction_week = {{ prediction_week() }}
-
-),
-
 product_items as (
 
     select * from {{ ref('product_items') }} where prediction_week = {{ prediction_week() }}
