@@ -82,9 +82,9 @@
         bought_products.customer_id,
         bought_products.bought_products,
         bought_products.candidates,
-        cast(count_if(hits.was_bought) as double) / max(bought_products.bought_products) as recall,
-        cast(count_if(hits.was_bought) as double) / least(max(bought_products.bought_products), {{ cutoff }}) as capped_recall,
-        cast(count_if(hits.was_bought) as double) / {{ cutoff }} as list_precision,
+        cast(count(*) filter (where hits.was_bought) as double) / max(bought_products.bought_products) as recall,
+        cast(count(*) filter (where hits.was_bought) as double) / least(max(bought_products.bought_products), {{ cutoff }}) as capped_recall,
+        cast(count(*) filter (where hits.was_bought) as double) / {{ cutoff }} as list_precision,
         -- Rounded, so that the order in which threads add does not show.
         round(
             sum(case when hits.was_bought then 1 / log2(hits.list_rank + 1) else 0 end) / max(ideal_gains.ideal_dcg), 9

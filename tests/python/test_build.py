@@ -139,7 +139,15 @@ def test_features_are_the_same_whatever_comes_after(full_warehouse: Warehouse, t
     """From week 50 on everything is changed but what is known in advance, the offers of week 50."""
     before = Path(str(full_warehouse.variables["complete_journey_path"]))
     perturbed = Warehouse(tmp_path, {"complete_journey_path": str(perturb(before, tmp_path / "data", PAST_WEEK))})
-    result = perturbed.dbt("run", "--select", "+candidate_features")
+    result = perturbed.dbt(
+        "build",
+        "--select",
+        "+candidate_features",
+        "--exclude-resource-type",
+        "test",
+        "--exclude-resource-type",
+        "unit_test",
+    )
     assert result.returncode == 0, result.stdout[-6000:]
     query = (
         "select * exclude (build_fingerprint) from features.candidate_features"

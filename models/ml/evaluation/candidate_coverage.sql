@@ -64,8 +64,8 @@ by_source as (
     {% for source, is_proposed in sources.items() %}
     select
         '{{ source }}' as candidate_source,
-        cast(count(*) as bigint) as candidates,
-        cast(count_if(was_bought) as bigint) as purchases
+        count(*) as candidates,
+        count(*) filter (where was_bought) as purchases
     from proposed
     where is_measured and {{ is_proposed }}
     {{ "union all" if not loop.last }}
