@@ -1,5 +1,5 @@
--- The customer's due products that the open basket lacks, the most probable first. A product is due when the wait
--- since its last purchase reaches its usual cycle before the week is over.
+-- The customer's due products that the open basket lacks, in the order of the ranker. A product is due once half of its
+-- usual cycle is over before the week is: who waits for the whole cycle comes too late for most purchases.
 with
 
 candidate_scores as (
@@ -35,7 +35,7 @@ due_items as (
         on candidate_scores.prediction_week = customers_with_basket.prediction_week
         and candidate_scores.customer_id = customers_with_basket.customer_id
     where candidate_scores.candidate_source = 'repeat'
-        and candidate_scores.customer_product_days_since_last_purchase + 6
+        and 2 * (candidate_scores.customer_product_days_since_last_purchase + 6)
         >= candidate_scores.customer_product_median_gap_days
 
 ),
@@ -62,7 +62,7 @@ final as (
         purchase_probability,
         row_number() over (
             partition by prediction_week, customer_id
-            order by purchase_probability desc, ranking_score desc, product_id asc
+            order by ranking_score desc, purchase_probability desc, product_id asc
         ) as position
     from missing_items
     qualify position <= {{ var('reminders_per_customer') }}

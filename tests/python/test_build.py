@@ -11,13 +11,29 @@ import pytest
 from conftest import Warehouse, cut_complete_journey, fingerprints
 
 PAST_WEEK = 50
+# Bananas: what most households buy.
+FAVOURITE = "1082185"
+HOLDOUT_SHARE = 0.2
 BUILT_SCHEMAS = ("staging", "core", "grid", "features", "ml", "marts")
 
 
 @pytest.fixture(scope="module")
 def past_week_from_full_data(full_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    variables = full_warehouse.variables | {"target_week": PAST_WEEK}
-    warehouse = Warehouse(tmp_path_factory.mktemp("past"), variables)
+    """Week 50 re-made, with offers and open baskets of our own, and a fifth of the customers without lists."""
+    folder = tmp_path_factory.mktemp("past")
+    (folder / "offers.csv").write_text(f"product,week,price\n{FAVOURITE},{PAST_WEEK},0.05\nnonsense,{PAST_WEEK},1\n")
+    shoppers = full_warehouse.query(
+        f"select distinct customer_id from core.fct_basket_items where week = {PAST_WEEK - 1} order by 1 limit 40"
+    )
+    baskets = "".join(f"{customer},{FAVOURITE}\n" for (customer,) in shoppers)
+    (folder / "baskets.csv").write_text(f"customer,product\n{baskets}nobody,{FAVOURITE}\n")
+    variables = full_warehouse.variables | {
+        "target_week": PAST_WEEK,
+        "holdout_share": HOLDOUT_SHARE,
+        "offers_path": str(folder / "offers.csv"),
+        "open_baskets_path": str(folder / "baskets.csv"),
+    }
+    warehouse = Warehouse(folder, variables)
     warehouse.build()
     return warehouse
 
@@ -74,6 +90,48 @@ def test_offers_in_reasons_are_those_of_the_week(past_week_from_full_data: Wareh
     assert mentioned == mentioned_in_mailer == in_mailer > 0
 
 
+def test_an_offer_of_our_own_is_in_the_flyers_and_bad_lines_are_kept_apart(past_week_from_full_data: Warehouse) -> None:
+    offers = past_week_from_full_data.query(
+        "select offer_type, offer_price, usual_price, saving from marts.personal_flyers where product_id = ?", FAVOURITE
+    )
+    assert len(offers) > 20
+    for offer_type, offer_price, usual_price, saving in offers:
+        assert (offer_type, float(offer_price)) == ("supplied", 0.05)
+        assert saving == usual_price - offer_price > 0
+    rejected = past_week_from_full_data.query(
+        "select file_name, line_number, raw_line, reason from marts.rejected_rows where file_name like '%.csv'"
+    )
+    assert sorted(rejected) == [
+        ("baskets.csv", 41, f"nobody,{FAVOURITE}", "unknown_customer"),
+        ("offers.csv", 2, f"nonsense,{PAST_WEEK},1", "unknown_product"),
+    ]
+
+
+def test_open_baskets_are_reminded_of_what_they_lack(past_week_from_full_data: Warehouse) -> None:
+    reminders = past_week_from_full_data.query("select customer_id, product_id from marts.forgotten_items")
+    basket = {
+        line.split(",")[0]
+        for line in Path(str(past_week_from_full_data.variables["open_baskets_path"])).read_text().splitlines()[1:]
+    }
+    assert len(reminders) > 20
+    assert {customer for customer, _ in reminders} <= basket
+    assert FAVOURITE not in {product for _, product in reminders}
+
+
+def test_the_control_group_gets_nothing_and_is_remembered(past_week_from_full_data: Warehouse) -> None:
+    held_out, customers = past_week_from_full_data.query(
+        "select count(distinct customer_id) filter (is_held_out), count(distinct customer_id)"
+        " from products.recommended_items"
+    )[0]
+    assert 0.1 < held_out / customers < 0.3
+    for mart in ("recommendations", "shopping_lists", "personal_flyers", "forgotten_items"):
+        ((listed,),) = past_week_from_full_data.query(
+            f"select count(*) from marts.{mart} semi join (from products.recommended_items where is_held_out)"
+            " using (customer_id)"
+        )
+        assert listed == 0, mart
+
+
 def test_every_line_is_loaded_rejected_or_repeated(full_warehouse: Warehouse) -> None:
     lines, loaded, rejected, duplicates = full_warehouse.query(
         "select lines, loaded, rejected, duplicates from marts.row_reconciliation"
@@ -112,7 +170,10 @@ def test_a_second_build_changes_nothing(full_warehouse: Warehouse) -> None:
 
 def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: Warehouse, tmp_path: Path) -> None:
     data = cut_complete_journey(tmp_path / "data", households=300, last_week=PAST_WEEK - 1)
-    cut = Warehouse(tmp_path, {"complete_journey_path": str(data)})
+    supplied = {
+        name: past_week_from_full_data.variables[name] for name in ("holdout_share", "offers_path", "open_baskets_path")
+    }
+    cut = Warehouse(tmp_path, {"complete_journey_path": str(data)} | supplied)
     cut.build()
     query = "select * exclude (model_run_id) from marts.recommendations order by target_week, customer_id, rank"
     recommendations = cut.query(query)
