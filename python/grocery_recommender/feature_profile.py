@@ -17,6 +17,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 from grocery_recommender import classifier
 from grocery_recommender.prediction_weeks import PredictionWeek
+from grocery_recommender.sampling import customer_sample
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SCHEMA = pa.schema(
@@ -204,9 +205,8 @@ def _samples(
         numbers = [week.prediction_week for week in weeks if week.week_role == role]
         counted = connection.sql(f"select prediction_week, count(*) as pairs from ({pairs_sql}) group by all")
         pairs = sum(row["pairs"] for row in counted.to_arrow_table().to_pylist() if row["prediction_week"] in numbers)
-        # The first 32 bits of a hash decide. One week at a time: only an equality is pushed through the left joins.
-        limit = min(PAIRS / max(pairs, 1), 1) * 2**32
-        kept = f"cast('0x' || substr(md5(customer_id), 1, 8) as bigint) < {limit}"
+        kept = customer_sample(pairs, PAIRS)
+        # One week at a time: only an equality is pushed through the left joins.
         parts = [
             connection.sql(f"select * from ({features_sql}) where prediction_week = {week} and {kept}").to_arrow_table()
             for week in numbers

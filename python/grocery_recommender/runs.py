@@ -23,6 +23,7 @@ from grocery_recommender import classifier
 from grocery_recommender.classifier import ClassifierConfig, Examples
 from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
 from grocery_recommender.progress import report
+from grocery_recommender.sampling import customer_sample
 
 SCHEMA = pa.schema(
     [
@@ -46,8 +47,8 @@ SCHEMA = pa.schema(
 )
 LIBRARIES = ("lightgbm", "implicit", "duckdb", "numpy")
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
-# The latest training weeks, on which the features are screened: one chooses as well as three.
-SCREENING_WEEKS = 1
+# The features are screened on examples of the latest training week: it chooses as well as three weeks do.
+SCREENING_EXAMPLES = 100_000
 
 
 def fit_runs(
@@ -116,7 +117,11 @@ def fit_runs(
     labelled = [w.prediction_week for w in weeks if w.week_role != "score"]
     validation_week = by_role["validation"][0].prediction_week
     read = partial(_read_examples, connection, examples_sql)
-    features = classifier.screen_features(read(train[-SCREENING_WEEKS:]), classifier.SCREENED_FEATURES)
+    screened_on = f"from ({examples_sql}) where prediction_week = {train[-1]}"
+    ((pairs,),) = connection.sql(f"select count(*) {screened_on}").fetchall()
+    sample = read(train[-1:], condition=customer_sample(pairs, SCREENING_EXAMPLES))
+    features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
+    del sample
     examples = read(labelled, features)
     fitted = []
     rounds: dict[str, int] = {}
@@ -182,13 +187,17 @@ def load_boosters(
     )
 
 
-def _read_examples(connection: Any, examples_sql: str, weeks: list[int], features: list[str] | None = None) -> Examples:
-    """The examples of some weeks, with all features or those that are named."""
+def _read_examples(
+    connection: Any, examples_sql: str, weeks: list[int], features: list[str] | None = None, condition: str = "true"
+) -> Examples:
+    """The examples of some weeks that meet a condition, with all features or those that are named."""
     started = time.monotonic()
     columns = "*" if features is None else ", ".join((*classifier.KEYS, "was_bought", "example_weight", *features))
     # One week at a time: only an equality is pushed through the left joins to all that is joined.
     rows = pa.concat_tables(
-        connection.sql(f"select {columns} from ({examples_sql}) where prediction_week = {week}").to_arrow_table()
+        connection.sql(
+            f"select {columns} from ({examples_sql}) where prediction_week = {week} and {condition}"
+        ).to_arrow_table()
         for week in weeks
     )
     examples = classifier.examples_from_rows(rows)

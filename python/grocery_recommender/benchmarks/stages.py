@@ -1,0 +1,266 @@
+"""What each stage of a first build costs, beside floors that are measured in the same run.
+
+    python -m grocery_recommender.benchmarks.stages --customers 5000
+    python -m grocery_recommender.benchmarks.stages --folder FOLDER
+
+A shop is built from nothing by one thread of dbt (DuckDB and the libraries use two), so that seconds, CPU seconds and
+memory belong to the node that runs. The floors: DuckDB's own scan of the files; the script by hand for the features of
+the prediction weeks that are computed in full; `implicit` alone for the factors; LightGBM alone, fitting and predicting
+on ready matrices; and a second build, in which all nodes find nothing to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import lightgbm
+import numpy as np
+import pyarrow as pa
+from implicit.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from grocery_recommender import als, classifier, runs
+from grocery_recommender.benchmarks import features, ingestion
+from grocery_recommender.synthetic_shop import ShopConfig, write_shop
+
+PROJECT = Path(__file__).parents[3]
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE_MEGABYTES = os.sysconf("SC_PAGE_SIZE") / 2**20
+# The folder of a model, finest first, is its stage.
+STAGES = ("staging", "core", "grid", "ml/retrieval", "features", "ml/ranking", "ml/evaluation", "products", "marts")
+STAGES_WEEKS = 117
+
+
+@dataclass
+class Stage:
+    """Sums over the nodes of a stage."""
+
+    nodes: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_megabytes: float = 0.0
+
+
+@dataclass
+class Build:
+    """One build, stage by stage."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_megabytes: float = 0.0
+    stages: dict[str, Stage] = field(default_factory=lambda: defaultdict(Stage))
+
+
+def stage_of(path: str) -> str:
+    """The stage of a node, by its file below ``models``; tests and all else are ``tests and hooks``."""
+    for stage in STAGES:
+        if path.startswith(f"{stage}/"):
+            return stage
+    return "publishing" if path.startswith(("publishing/", "metrics/")) else "tests and hooks"
+
+
+def build(folder: Path, warehouse: Path, workplace: Path) -> Build:
+    """Build a shop by one thread of dbt; what a node costs is read from the process when dbt says it is over."""
+    variables = json.dumps({"retailer": "lgsr", "lgsr_path": str(folder)})
+    command = [str(Path(sys.executable).with_name("dbt")), "--log-format", "json", "build", "--threads", "1"]
+    command += ["--vars", variables, "--target-path", str(workplace / "target"), "--log-path", str(workplace / "logs")]
+    environment = os.environ | {
+        "GROCERY_WAREHOUSE": str(warehouse),
+        "GROCERY_PUBLISH_DIR": str(workplace / "published"),
+    }
+    measured = Build()
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
+    peak = _PeakMemory(process.pid)
+    cpu = 0.0
+    for line in process.stdout:
+        event = json.loads(line) if line.startswith("{") else {}
+        if event.get("info", {}).get("name") != "NodeFinished":
+            continue
+        node, so_far = event["data"]["node_info"], _cpu_seconds(process.pid)
+        stage = measured.stages[stage_of(node["node_path"] if node["resource_type"] == "model" else "")]
+        stage.nodes += 1
+        stage.seconds += event["data"]["run_result"]["execution_time"]
+        stage.cpu_seconds += so_far - cpu
+        stage.peak_megabytes = max(stage.peak_megabytes, peak.take())
+        cpu = so_far
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"the build failed: see {workplace / 'logs'}")
+    measured.seconds = time.perf_counter() - started
+    measured.cpu_seconds = usage.ru_utime + usage.ru_stime
+    measured.peak_megabytes = usage.ru_maxrss / 1024
+    return measured
+
+
+class _PeakMemory:
+    """The largest resident set of a process since it was last taken, looked at ten times a second."""
+
+    def __init__(self, process: int) -> None:
+        self._file = Path(f"/proc/{process}/statm")
+        self._peak = 0.0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def take(self) -> float:
+        peak, self._peak = self._peak, 0.0
+        return peak
+
+    def _watch(self) -> None:
+        try:
+            while True:
+                self._peak = max(self._peak, int(self._file.read_text().split()[1]) * PAGE_MEGABYTES)
+                time.sleep(0.1)
+        except (FileNotFoundError, ProcessLookupError, IndexError):
+            return
+
+
+def _cpu_seconds(process: int) -> float:
+    values = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(int(values[position]) for position in (11, 12)) / TICKS
+
+
+def learning_floor(warehouse: Path) -> tuple[float, float]:
+    """CPU seconds of LightGBM alone: fitting the four boosters, and predicting three weeks, on ready matrices."""
+    with duckdb.connect(str(warehouse), read_only=True, config=features.SETTINGS) as connection:
+        rows = connection.sql("select distinct feature_names from ml.classifier_runs").fetchall()
+        names = rows[0][0]
+        columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
+        weeks = connection.sql(
+            "select prediction_week, week_role from grid.prediction_weeks order by prediction_week_index"
+        ).fetchall()
+        labelled = [week for week, role in weeks if role != "score"]
+        tables = [
+            connection.sql(
+                f"select {columns} from ml.training_features where prediction_week = {week}"
+            ).to_arrow_table()
+            for week in labelled
+        ]
+        (parameters,) = [connection.sql("from seeds.classifier_parameters").fetchall()]
+        examples = classifier.examples_from_rows(pa.concat_tables(tables))
+        learnt = len(labelled) - 2
+        fitting = 0.0
+        boosters: list[lightgbm.Booster] = []
+        for training in (labelled[:learnt], labelled[-learnt:]):
+            part = examples.of_weeks(training)
+            started = time.process_time()
+            binned = classifier.bin_examples(part)
+            boosters = []
+            for default in runs.MODELS:
+                config = classifier.configured(default, parameters)
+                boosters.append(classifier.fit(binned, config, rounds=min(config.max_rounds, 120)))
+            fitting += time.process_time() - started
+        predicting = 0.0
+        for week, role in weeks:
+            if role == "train":
+                continue
+            reader = connection.sql(
+                f"select {', '.join(names)} from features.candidate_features where prediction_week = {week}"
+            ).to_arrow_reader(250_000)
+            for batch in reader:
+                matrix = classifier.feature_matrix(batch, names)
+                started = time.process_time()
+                likely = boosters[0].predict(matrix) >= classifier.RANKING_FLOOR
+                if likely.any():
+                    boosters[1].predict(matrix[likely])
+                predicting += time.process_time() - started
+    return fitting, predicting
+
+
+def factors_floor(warehouse: Path) -> float:
+    """CPU seconds of `implicit` alone over all prediction weeks, on ready matrices."""
+    seconds = 0.0
+    with duckdb.connect(str(warehouse), read_only=True, config=features.SETTINGS) as connection:
+        weeks = connection.sql(
+            "select window_first_week_index, window_last_week_index from grid.prediction_weeks"
+        ).fetchall()
+        for first, last in weeks:
+            pairs = connection.sql(
+                "select customer_key, product_key, sum(quantity) as quantity from grid.customer_item_weeks"
+                f" where week_index between {first} and {last} group by all"
+            ).fetchnumpy()
+            _, customers = np.unique(pairs["customer_key"], return_inverse=True)
+            _, products = np.unique(pairs["product_key"], return_inverse=True)
+            matrix = csr_matrix((np.asarray(pairs["quantity"], dtype=np.float32), (customers, products)))
+            started = time.process_time()
+            config = als.AlsConfig()
+            model = AlternatingLeastSquares(
+                factors=config.factors, iterations=config.iterations, random_state=config.seed, num_threads=2
+            )
+            with threadpool_limits(1, "blas"):
+                model.fit(matrix, show_progress=False)
+            seconds += time.process_time() - started
+    return seconds
+
+
+def main() -> None:
+    """Build a shop, measure the floors, and print both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    shop = parser.add_mutually_exclusive_group(required=True)
+    shop.add_argument("--customers", type=int, help="size of the synthetic shop that is written for the bench")
+    shop.add_argument("--folder", type=Path, help="an LGSR folder that is there already")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        workplace = Path(temporary)
+        folder = arguments.folder
+        if folder is None:
+            folder = workplace / "shop"
+            write_shop(folder, ShopConfig(customers=arguments.customers), STAGES_WEEKS)
+        print(_report(folder, workplace))
+
+
+def _report(folder: Path, workplace: Path) -> str:
+    warehouse = workplace / "warehouse.duckdb"
+    first = build(folder, warehouse, workplace)
+    nothing = build(folder, warehouse, workplace)
+    script = features.measured(
+        [sys.executable, "-m", "grocery_recommender.benchmarks.features", str(warehouse), "--part", "script"]
+        + ["--output", str(workplace / "script.duckdb")],
+        os.environ | {"PYTHONPATH": str(PROJECT / "python")},
+    )
+    fitting, predicting = learning_floor(warehouse)
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        ((lines,),) = connection.execute("select sum(lines) from marts.ingested_files").fetchall()
+        rows = dict(
+            connection.execute(
+                "select schema_name, sum(estimated_size) from duckdb_tables() group by schema_name"
+            ).fetchall()
+        )
+    started = time.process_time()
+    ingestion.scan(folder, workplace / "scan.duckdb")
+    floors = {
+        "staging": ("scan of the files", time.process_time() - started),
+        "ml/retrieval": ("implicit alone", factors_floor(warehouse)),
+        "features": ("script by hand, one week of eleven", script[1]),
+        "ml/ranking": ("LightGBM alone", fitting + predicting),
+    }
+    text = [
+        f"{lines:,} lines; first build {first.seconds:.0f} s, {first.cpu_seconds:.0f} CPU s, "
+        f"peak {first.peak_megabytes:.0f} MB; second build, nothing to do, {nothing.seconds:.0f} s, "
+        f"{nothing.cpu_seconds:.0f} CPU s",
+        f"{'stage':<18}{'nodes':>6}{'rows':>13}{'seconds':>9}{'CPU s':>8}{'peak MB':>9}  floor, CPU s",
+    ]
+    for name in (*STAGES, "publishing", "tests and hooks"):
+        stage = first.stages[name]
+        label, seconds = floors.get(name, ("", 0.0))
+        floor = f"{label} {seconds:.1f}, ratio {stage.cpu_seconds / seconds:.2f}" if seconds else ""
+        text.append(
+            f"{name:<18}{stage.nodes:>6}{int(rows.get(name.split('/')[0], 0)):>13,}{stage.seconds:>9.1f}"
+            f"{stage.cpu_seconds:>8.1f}{stage.peak_megabytes:>9.0f}  {floor}"
+        )
+    return "\n".join(text)
+
+
+if __name__ == "__main__":
+    main()
