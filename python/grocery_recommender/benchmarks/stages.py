@@ -224,11 +224,9 @@ def _report(folder: Path, workplace: Path) -> str:
     warehouse = workplace / "warehouse.duckdb"
     first = build(folder, warehouse, workplace)
     nothing = build(folder, warehouse, workplace)
-    script = features.measured(
-        [sys.executable, "-m", "grocery_recommender.benchmarks.features", str(warehouse), "--part", "script"]
-        + ["--output", str(workplace / "script.duckdb")],
-        os.environ | {"PYTHONPATH": str(PROJECT / "python")},
-    )
+    by_hand = [sys.executable, "-m", "grocery_recommender.benchmarks.features", str(warehouse)]
+    by_hand += ["--part", "script", "--output", str(workplace / "script.duckdb")]
+    script = features.measured(by_hand, os.environ | {"PYTHONPATH": str(PROJECT / "python")})
     fitting, predicting = learning_floor(warehouse)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         ((lines,),) = connection.execute("select sum(lines) from marts.ingested_files").fetchall()
