@@ -71,7 +71,9 @@ def test_weeks_are_pooled_with_whole_customers() -> None:
     assert (pooled["metric_value"], pooled["customers"]) == (pytest.approx(2 * (0.4 + 0.1 + 3 * 0.25) / 5), 4)
     gain = rows["ranking_pooled", "lightgbm_lambdarank", "ndcg@10_gain"]
     assert [gain[n] for n in ("metric_value", "lower_bound", "upper_bound")] == pytest.approx([1, 1, 1])
-    assert rows["ranking_pooled", "lightgbm_lambdarank", "weeks"]["metric_value"] == 2
+    weeks = rows["ranking_pooled", "lightgbm_lambdarank", "weeks"]
+    assert (weeks["metric_value"], weeks["customers"], weeks["pairs"], weeks["lower_bound"]) == (2, 4, 50, None)
+    assert all(row["customers"] and row["pairs"] for row in rows.values())
 
 
 def test_published_lists_are_held_against_the_baselines_of_their_weeks() -> None:
