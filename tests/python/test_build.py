@@ -9,6 +9,7 @@ import conftest
 import duckdb
 import pytest
 from conftest import Warehouse, cut_complete_journey, fingerprints
+from grocery_recommender.benchmarks import features
 
 PAST_WEEK = 50
 # Bananas: what most households buy.
@@ -248,6 +249,37 @@ def perturb(source: Path, folder: Path, week: int) -> Path:
         )
         connection.execute(f"copy (from p order by all) to '{folder}/promotions.parquet'")
     return folder
+
+
+def test_every_feature_is_what_a_script_by_hand_makes_of_the_grid(full_warehouse: Warehouse, tmp_path: Path) -> None:
+    """The script of the benchmark, written without dbt and without macros, for all candidates of the target week."""
+    by_hand, by_dbt = tmp_path / "script.duckdb", tmp_path / "view.duckdb"
+    features.run_script(full_warehouse.path, by_hand)
+    features.read_view(full_warehouse.path, by_dbt)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{by_hand}' as by_hand (read_only); attach '{by_dbt}' as by_dbt (read_only)")
+        names, same = (
+            {name for name, type_, *_ in connection.execute(f"describe {side}.wide").fetchall() if type_ == "FLOAT"}
+            for side in ("by_hand", "by_dbt")
+        )
+        assert names == same
+        assert len(names) > 500
+        differences = ", ".join(
+            f"count(*) filter ((h.{name} is null) <> (d.{name} is null)"
+            f" or abs(h.{name} - d.{name}) > 1e-3 * greatest(abs(d.{name}), 1)) as {name}"
+            for name in sorted(names)
+        )
+        compared = connection.execute(
+            f"select count(*), {differences}"
+            " from by_hand.wide as h join by_dbt.wide as d using (customer_id, product_id)"
+        )
+        pairs, *counts = compared.fetchone()
+        ((expected,),) = connection.execute("select count(*) from by_dbt.wide").fetchall()
+    different = {name: count for name, count in zip(sorted(names), counts, strict=True) if count}
+    assert pairs == expected > 10_000
+    # Sums are rounded by the models and not by hand, so that a tie in one is none in the other.
+    assert set(different) <= {"customer_product_visit_rank", "customer_product_visit_rank_share"}
+    assert all(count < pairs / 100 for count in different.values())
 
 
 def test_a_full_refresh_gives_the_same_features(past_week_from_full_data: Warehouse) -> None:

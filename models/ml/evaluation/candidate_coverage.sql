@@ -80,7 +80,7 @@ final as (
         'candidates_per_customer': 'by_source.candidates * 1.0 / new_purchases.customers',
         'share_of_new_purchases_per_100_candidates':
             '100.0 * by_source.purchases / new_purchases.products'
-            ~ ' / nullif(by_source.candidates * 1.0 / new_purchases.customers, 0)',
+            ~ ' / (by_source.candidates * 1.0 / new_purchases.customers)',
     } %}
     {% for metric, expression in metrics.items() %}
     select
@@ -96,6 +96,8 @@ final as (
         by_source.candidates as pairs
     from by_source
     cross join new_purchases
+    -- A retailer without offers has no such source.
+    where by_source.candidates > 0
     {{ "union all" if not loop.last }}
     {% endfor %}
 
