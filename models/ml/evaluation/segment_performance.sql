@@ -69,7 +69,8 @@ final as (
         ranking_metrics.model_name,
         'ranking_by_segment' as protocol,
         'ndcg@10_' || segments.segment as metric,
-        round(avg(ranking_metrics.ndcg), 9) as metric_value,
+        -- In whole numbers, which add up to the same in any order.
+        sum(round(ranking_metrics.ndcg * 1e9)) / 1e9 / count(*) as metric_value,
         cast(null as double) as lower_bound,
         cast(null as double) as upper_bound,
         count(*) as customers,
