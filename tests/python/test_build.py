@@ -35,7 +35,7 @@ def past_week_from_full_data(full_warehouse: Warehouse, tmp_path_factory: pytest
         "open_baskets_path": str(folder / "baskets.csv"),
     }
     warehouse = Warehouse(folder, variables)
-    warehouse.build()
+    warehouse.build(with_tests=False)
     return warehouse
 
 
@@ -165,7 +165,7 @@ def test_the_evaluation_run_never_saw_the_week_that_it_is_measured_on(full_wareh
 
 def test_a_second_build_changes_nothing(full_warehouse: Warehouse) -> None:
     before = fingerprints(full_warehouse, BUILT_SCHEMAS)
-    full_warehouse.build()
+    full_warehouse.build(with_tests=False)
     assert fingerprints(full_warehouse, BUILT_SCHEMAS) == before
 
 
@@ -175,7 +175,7 @@ def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: W
         name: past_week_from_full_data.variables[name] for name in ("holdout_share", "offers_path", "open_baskets_path")
     }
     cut = Warehouse(tmp_path, {"complete_journey_path": str(data)} | supplied)
-    cut.build()
+    cut.build(with_tests=False)
     query = "select * exclude (model_run_id) from marts.recommendations order by target_week, customer_id, rank"
     recommendations = cut.query(query)
     assert {row[0] for row in recommendations} == {PAST_WEEK}

@@ -19,7 +19,7 @@ def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     folder = tmp_path_factory.mktemp("weekly")
     write_shop(folder / "shop", CONFIG, WEEKS - 1)
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
-    warehouse.build()
+    warehouse.build(with_tests=False)
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse.build()
     return warehouse
@@ -30,7 +30,7 @@ def warehouse_from_nothing(tmp_path_factory: pytest.TempPathFactory) -> Warehous
     folder = tmp_path_factory.mktemp("nothing")
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
-    warehouse.build()
+    warehouse.build(with_tests=False)
     return warehouse
 
 
