@@ -16,9 +16,9 @@ purchase_habits as (
 
 ),
 
-candidate_reasons as (
+item_reasons as (
 
-    select * from {{ ref('candidate_reasons') }}
+    select * from {{ ref('item_reasons') }}
 
 ),
 
@@ -32,14 +32,14 @@ final as (
         reminder_items.purchase_probability,
         purchase_habits.last_purchased_on,
         purchase_habits.purchase_cycle_days,
-        candidate_reasons.reason
+        item_reasons.reason
     from reminder_items
     inner join purchase_habits
         on reminder_items.customer_id = purchase_habits.customer_id
         and reminder_items.product_id = purchase_habits.product_id
-    inner join candidate_reasons
-        on reminder_items.customer_id = candidate_reasons.customer_id
-        and reminder_items.product_id = candidate_reasons.product_id
+    inner join item_reasons
+        on reminder_items.customer_id = item_reasons.customer_id
+        and reminder_items.product_id = item_reasons.product_id
     where not {{ is_held_out('reminder_items.customer_id') }}
 
 )

@@ -16,9 +16,9 @@ week_offers as (
 
 ),
 
-candidate_reasons as (
+item_reasons as (
 
-    select * from {{ ref('candidate_reasons') }}
+    select * from {{ ref('item_reasons') }}
 
 ),
 
@@ -36,12 +36,12 @@ final as (
         cast(greatest(week_offers.usual_price - week_offers.offer_price, 0) as decimal(12, 2)) as saving,
         not flyer_items.is_new and flyer_items.purchase_probability >= {{ var('would_buy_anyway_probability') }}
             as would_buy_anyway,
-        candidate_reasons.reason
+        item_reasons.reason
     from flyer_items
     inner join week_offers on flyer_items.product_id = week_offers.product_id
-    inner join candidate_reasons
-        on flyer_items.customer_id = candidate_reasons.customer_id
-        and flyer_items.product_id = candidate_reasons.product_id
+    inner join item_reasons
+        on flyer_items.customer_id = item_reasons.customer_id
+        and flyer_items.product_id = item_reasons.product_id
     where not {{ is_held_out('flyer_items.customer_id') }}
 
 )

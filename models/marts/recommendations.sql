@@ -15,9 +15,9 @@ recommended_items as (
 
 ),
 
-candidate_reasons as (
+item_reasons as (
 
-    select * from {{ ref('candidate_reasons') }}
+    select * from {{ ref('item_reasons') }}
 
 ),
 
@@ -31,13 +31,13 @@ final as (
         recommended_items.purchase_probability,
         recommended_items.candidate_source = 'repeat' as is_repeat_purchase,
         recommended_items.candidate_source,
-        candidate_reasons.reason,
+        item_reasons.reason,
         recommended_items.model_run_id
     from recommended_items
     inner join prediction_weeks on recommended_items.target_week = prediction_weeks.prediction_week
-    inner join candidate_reasons
-        on recommended_items.customer_id = candidate_reasons.customer_id
-        and recommended_items.product_id = candidate_reasons.product_id
+    inner join item_reasons
+        on recommended_items.customer_id = item_reasons.customer_id
+        and recommended_items.product_id = item_reasons.product_id
 
 )
 

@@ -22,9 +22,9 @@ purchase_habits as (
 
 ),
 
-candidate_reasons as (
+item_reasons as (
 
-    select * from {{ ref('candidate_reasons') }}
+    select * from {{ ref('item_reasons') }}
 
 ),
 
@@ -40,15 +40,15 @@ final as (
         purchase_habits.purchase_cycle_days,
         purchase_habits.last_purchased_on,
         list_lengths.expected_list_f1,
-        candidate_reasons.reason
+        item_reasons.reason
     from listed_items
     inner join list_lengths
         on listed_items.prediction_week = list_lengths.prediction_week
         and listed_items.customer_id = list_lengths.customer_id
         and listed_items.position <= list_lengths.list_length
-    inner join candidate_reasons
-        on listed_items.customer_id = candidate_reasons.customer_id
-        and listed_items.product_id = candidate_reasons.product_id
+    inner join item_reasons
+        on listed_items.customer_id = item_reasons.customer_id
+        and listed_items.product_id = item_reasons.product_id
     left join purchase_habits
         on listed_items.customer_id = purchase_habits.customer_id
         and listed_items.product_id = purchase_habits.product_id

@@ -14,6 +14,7 @@ def model(dbt, session):
         "outcome_summary": dbt.ref("outcome_summary"),
         "model_performance": dbt.ref("model_performance"),
         "model_calibration": dbt.ref("model_calibration"),
+        "segment_calibration": dbt.ref("segment_calibration"),
         "feature_importance": dbt.ref("feature_importance"),
         "feature_profile": dbt.ref("feature_profile"),
         "model_runs": dbt.ref("model_runs"),

@@ -3,6 +3,10 @@
 The classifiers learn from the sample of the validation week's customers, seven in ten, and are measured on the others
 in the test week: neither the customers nor the week were seen. Half of the pairs are purchases, so these figures say
 nothing about a real week; they are here because they are what classifiers of this kind are often reported with.
+
+References
+----------
+Lipton, Elkan, Naryanaswamy: Optimal Thresholding of Classifiers to Maximize F1 Measure (2014).
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ from grocery_recommender.prediction_weeks import PredictionWeek
 # Tells whether the pair was bought in the window: the rule that needs no learning.
 BOUGHT_BEFORE = "customer_product_visits_52_weeks"
 BOOSTING_ROUNDS = 150
+# F1 is highest where a purchase is predicted from half of that F1 on, about 1/3 here. Each purchase counts twice for
+# every classifier, which moves that threshold to the .5 of the protocol.
+CLASS_WEIGHTS = {False: 1, True: 2}
 SEED = 20060410
 
 
@@ -101,15 +108,19 @@ def _estimators() -> dict[str, Any]:
     config = replace(classifier.BINARY, learning_rate=0.05, min_data_in_leaf=100, feature_fraction=0.2)
     log_scale = FunctionTransformer(lambda values: np.sign(values) * np.log1p(np.abs(values)))
     return {
-        "lightgbm_binary": LGBMClassifier(n_estimators=BOOSTING_ROUNDS, **config.lightgbm_parameters()),
+        "lightgbm_binary": LGBMClassifier(
+            n_estimators=BOOSTING_ROUNDS, class_weight=CLASS_WEIGHTS, **config.lightgbm_parameters()
+        ),
         "logistic_regression": make_pipeline(
             log_scale,
             SimpleImputer(add_indicator=True, keep_empty_features=True),
             StandardScaler(),
-            LogisticRegression(max_iter=500),
+            LogisticRegression(max_iter=500, class_weight=CLASS_WEIGHTS),
         ),
         "random_forest": make_pipeline(
             SimpleImputer(strategy="constant", fill_value=-1),
-            RandomForestClassifier(n_estimators=100, min_samples_leaf=5, n_jobs=-1, random_state=SEED),
+            RandomForestClassifier(
+                n_estimators=100, min_samples_leaf=5, class_weight=CLASS_WEIGHTS, n_jobs=-1, random_state=SEED
+            ),
         ),
     }

@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
     ]
 )
 # Pairs that the profile of a role is made of, at most: a sample of whole customers.
-PAIRS = 25_000
+PAIRS = 10_000
 # Features that correlate more than this, on average, are one cluster.
 REDUNDANT_CORRELATION = 0.9
 STABILITY_BINS = 10

@@ -55,40 +55,75 @@ def test_every_active_customer_gets_a_full_list(full_warehouse: Warehouse) -> No
 
 
 def test_reasons_agree_with_the_purchases(full_warehouse: Warehouse) -> None:
-    wrong = full_warehouse.query(
+    ((wrong, timed, untimed),) = full_warehouse.query(
         """
         with purchases as (
             select customer_id, product_id, count(distinct basket_id) as baskets,
                 datediff('day', max(purchased_on), date '2018-01-01') as days_since
             from core.fct_basket_items where week between 2 and 53 group by all
+        ),
+        judged as (
+            select
+                contains(lower(reason), case baskets
+                    when 1 then 'bought once in' when baskets then 'bought ' || baskets || ' times in' else 'new to you'
+                end) as says_history,
+                contains(lower(reason), 'last bought') as says_timing,
+                contains(lower(reason), case days_since
+                    when 1 then 'last bought the day before' else 'last bought ' || days_since || ' days before'
+                end) as says_days_since
+            from marts.recommendations left join purchases using (customer_id, product_id)
         )
-        select recommendations.*, purchases.*
-        from marts.recommendations as recommendations left join purchases using (customer_id, product_id)
-        where case
-            when is_repeat_purchase then not (
-                starts_with(reason, case baskets when 1 then 'Bought once ' else 'Bought ' || baskets || ' times ' end)
-                and contains(reason, case days_since
-                    when 1 then 'last bought the day before' else 'last bought ' || days_since || ' days before' end)
-            )
-            else purchases.product_id is not null or not starts_with(reason, 'New to you')
-        end
+        select count(*) filter (not says_history or says_timing and says_days_since is not true),
+            count(*) filter (says_timing), count(*) filter (not says_timing)
+        from judged
         """
     )
-    assert wrong == []
+    assert wrong == 0
+    assert timed > 100
+    assert untimed > 100
+
+
+def test_reasons_lead_with_what_moved_the_probability(full_warehouse: Warehouse) -> None:
+    """And the contributions of a pair, with one constant, are the log odds of its probability."""
+    ((pairs, constants, led_by_timing, agreed),) = full_warehouse.query(
+        """
+        with explained as (
+            select *, history_contribution + timing_contribution + offer_contribution + likeness_contribution
+                    + product_contribution + customer_contribution as contribution
+            from products.item_contributions
+            inner join marts.recommendations using (customer_id, product_id)
+            where target_week = 54
+        )
+        select count(*), count(distinct round(ln(purchase_probability / (1 - purchase_probability)) - contribution, 3)),
+            count(*) filter (starts_with(reason, 'About every') or starts_with(reason, 'Last bought')),
+            count(*) filter (timing_contribution > 0 and timing_contribution > history_contribution
+                and (starts_with(reason, 'About every') or starts_with(reason, 'Last bought')))
+        from explained
+        """
+    )
+    assert pairs == full_warehouse.query("select count(*) from marts.recommendations where target_week = 54")[0][0]
+    assert constants <= 2
+    assert agreed == led_by_timing > 0
 
 
 def test_offers_in_reasons_are_those_of_the_week(past_week_from_full_data: Warehouse) -> None:
-    mentioned, mentioned_in_mailer, in_mailer = past_week_from_full_data.query(
+    mentioned, mentioned_in_mailer, unmentioned_though_it_counts = past_week_from_full_data.query(
         """
         with mailer as (
             select distinct product_id from core.fct_promotions where week = 50 and offer_type = 'mailer'
         )
-        select count_if(contains(reason, 'mailer')),
-            count_if(contains(reason, 'mailer') and mailer.product_id is not null), count(mailer.product_id)
-        from marts.recommendations left join mailer using (product_id)
+        select count(*) filter (contains(lower(reason), 'mailer')),
+            count(*) filter (contains(lower(reason), 'mailer') and mailer.product_id is not null),
+            count(*) filter (
+                not contains(lower(reason), 'mailer') and mailer.product_id is not null and offer_contribution > 0
+            )
+        from marts.recommendations
+        inner join products.item_contributions using (customer_id, product_id)
+        left join mailer using (product_id)
         """
     )[0]
-    assert mentioned == mentioned_in_mailer == in_mailer > 0
+    assert mentioned == mentioned_in_mailer > 0
+    assert unmentioned_though_it_counts == 0
 
 
 def test_an_offer_of_our_own_is_in_the_flyers_and_bad_lines_are_kept_apart(past_week_from_full_data: Warehouse) -> None:

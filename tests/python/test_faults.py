@@ -287,14 +287,14 @@ def test_a_read_only_folder_of_files_is_all_that_is_needed(
 
 
 def test_little_memory_gives_the_same(undisturbed: Warehouse, empty: Warehouse) -> None:
-    build = empty.start("build", *WITHOUT_TESTS, GROCERY_MEMORY_LIMIT="60MB")
+    build = empty.start("build", "--threads", "1", *WITHOUT_TESTS, GROCERY_MEMORY_LIMIT="60MB")
     output, _ = build.communicate()
     assert build.returncode == 0, output[-6000:]
     assert contents(empty) == contents(undisturbed)
 
 
 def test_target_week_set_back_and_forth(undisturbed: Warehouse, built: Warehouse) -> None:
-    ((week,),) = built.query("select week from core.dim_weeks where weeks_to_target = 1")
+    ((week,),) = built.query("select week from core.dim_weeks where weeks_to_target = -1")
     built.variables = built.variables | {"target_week": week}
     complete(built)
     assert built.query("select max(prediction_week) from grid.prediction_weeks") == [(week,)]

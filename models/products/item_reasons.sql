@@ -1,0 +1,110 @@
+-- The sentence beside every pair that a product shows: true facts of the pair, those first that speak most for it by
+-- the model's own account. What speaks against it is left out; how the customer and the product met is always said.
+{% set clauses = ['history', 'timing', 'offer'] %}
+
+with
+
+prediction_weeks as (
+
+    select * from {{ ref('prediction_weeks') }} where week_role = 'score'
+
+),
+
+candidate_scores as (
+
+    select * from {{ ref('candidate_scores') }}
+
+),
+
+item_contributions as (
+
+    select * from {{ ref('item_contributions') }}
+
+),
+
+facts as (
+
+    select
+        candidate_scores.prediction_week,
+        candidate_scores.customer_id,
+        candidate_scores.product_id,
+        candidate_scores.candidate_source,
+        prediction_weeks.window_last_week_index - prediction_weeks.window_first_week_index + 1 as window_weeks,
+        cast(candidate_scores.customer_product_visits_52_weeks as integer) as visits,
+        cast(round(candidate_scores.customer_product_median_gap_days) as integer) as cycle_days,
+        cast(candidate_scores.customer_product_days_since_last_purchase as integer) as days_since_last_purchase,
+        coalesce(candidate_scores.known_offer_mailer_share, 0) > 0 as is_in_mailer,
+        coalesce(candidate_scores.known_offer_display_share, 0) > 0 as is_on_display,
+        coalesce(candidate_scores.known_offer_price_drop_share, 0) > 0 as is_price_dropped,
+        case
+            when candidate_scores.candidate_source = 'repeat' then item_contributions.history_contribution
+            else item_contributions.likeness_contribution + item_contributions.product_contribution
+        end as history_contribution,
+        item_contributions.timing_contribution,
+        item_contributions.offer_contribution
+    from candidate_scores
+    inner join prediction_weeks on candidate_scores.prediction_week = prediction_weeks.prediction_week
+    inner join item_contributions
+        on candidate_scores.prediction_week = item_contributions.prediction_week
+        and candidate_scores.customer_id = item_contributions.customer_id
+        and candidate_scores.product_id = item_contributions.product_id
+
+),
+
+clauses as (
+
+    {% for clause in clauses %}
+    select
+        prediction_week,
+        customer_id,
+        product_id,
+        {{ loop.index }} as clause_number,
+        {{ clause }}_contribution as contribution,
+        {{ reason_clause(clause) }} as clause
+    from facts
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by prediction_week, customer_id, product_id order by contribution desc, clause_number asc
+        ) as place
+    from clauses
+    where clause is not null and (clause_number = 1 or contribution > 0)
+
+),
+
+sentences as (
+
+    select
+        prediction_week,
+        customer_id,
+        product_id,
+        concat_ws(
+            '; '
+            {% for _ in clauses %}
+            , max(case when place = {{ loop.index }} then clause end)
+            {% endfor %}
+        ) as sentence
+    from ranked
+    group by prediction_week, customer_id, product_id
+
+),
+
+final as (
+
+    select
+        prediction_week,
+        customer_id,
+        product_id,
+        concat(upper(substr(sentence, 1, 1)), substr(sentence, 2), '.') as reason
+    from sentences
+
+)
+
+select * from final

@@ -1,0 +1,80 @@
+-- What any product shows in the target week, and what therefore needs a reason.
+with
+
+prediction_weeks as (
+
+    select * from {{ ref('prediction_weeks') }} where week_role = 'score'
+
+),
+
+recommended_items as (
+
+    select * from {{ ref('recommended_items') }}
+
+),
+
+listed_items as (
+
+    select * from {{ ref('listed_items') }}
+
+),
+
+list_lengths as (
+
+    select * from {{ ref('list_lengths') }}
+
+),
+
+flyer_items as (
+
+    select * from {{ ref('flyer_items') }}
+
+),
+
+reminder_items as (
+
+    select * from {{ ref('reminder_items') }}
+
+),
+
+shown as (
+
+    select
+        target_week as prediction_week,
+        customer_id,
+        product_id
+    from recommended_items
+    union
+    select
+        listed_items.prediction_week,
+        listed_items.customer_id,
+        listed_items.product_id
+    from listed_items
+    inner join list_lengths
+        on listed_items.prediction_week = list_lengths.prediction_week
+        and listed_items.customer_id = list_lengths.customer_id
+        and listed_items.position <= list_lengths.list_length
+    union
+    select
+        prediction_week,
+        customer_id,
+        product_id
+    from flyer_items
+    union
+    select
+        prediction_week,
+        customer_id,
+        product_id
+    from reminder_items
+
+),
+
+final as (
+
+    select shown.*
+    from shown
+    inner join prediction_weeks on shown.prediction_week = prediction_weeks.prediction_week
+
+)
+
+select * from final

@@ -1,0 +1,116 @@
+"""Why a pair has its probability: TreeSHAP contributions of the features, added up by family.
+
+References
+----------
+Lundberg et al.: From local explanations to global understanding with explainable AI for trees (2020), TreeSHAP.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pyarrow as pa
+
+from grocery_recommender import classifier, runs
+from grocery_recommender.prediction_weeks import PredictionWeek
+from grocery_recommender.progress import report
+
+# Contributions of one feature are added to those of its family, whose facts a sentence can say.
+FAMILIES = ("history", "timing", "offer", "likeness", "product", "customer")
+SCHEMA = pa.schema(
+    [
+        ("prediction_week", pa.int32()),
+        ("customer_id", pa.string()),
+        ("product_id", pa.string()),
+        *((f"{family}_contribution", pa.float32()) for family in FAMILIES),
+    ]
+)
+BATCH_ROWS = 20_000
+LEVELS = ("product", "subcategory", "category", "department", "division")
+OFFER_WORDS = ("offer", "mailer", "display", "price_drop", "price_change", "price_to_own_usual")
+TIMING_WORDS = ("overdue", "gap_days", "days_since", "hazard", "replaced", "streak")
+
+
+def family_of(feature: str) -> str:
+    """The family of a feature, by its name.
+
+    ``history`` is what and how often the customer bought, ``timing`` when, ``offer`` what is and was on offer,
+    ``likeness`` what customers alike buy, ``product`` and ``customer`` what is said of one without the other.
+    """
+    if any(word in feature for word in OFFER_WORDS):
+        return "offer"
+    if feature.startswith(("als_", "neighbour_")):
+        return "likeness"
+    if feature.startswith(("tifu_", *(f"customer_{level}_" for level in LEVELS))):
+        return "timing" if any(word in feature for word in TIMING_WORDS) else "history"
+    return "customer" if feature.startswith("customer_") else "product"
+
+
+def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
+    """Contributions of the families to the log odds of a purchase.
+
+    Parameters
+    ----------
+    booster
+        A binary booster.
+    features
+        The columns that it reads, shape ``(rows, features)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(rows, len(FAMILIES))``. A row's sum is its log odds, less the mean log odds of what was learnt from.
+    """
+    contributions = booster.predict(features, pred_contrib=True)[:, :-1]
+    families = np.array([FAMILIES.index(family_of(name)) for name in booster.feature_name()])
+    is_member = families[:, None] == np.arange(len(FAMILIES))
+    return contributions @ is_member
+
+
+def explain(
+    session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str
+) -> pa.RecordBatchReader:
+    """Contributions of the families for all pairs that a product shows in the target week.
+
+    Parameters
+    ----------
+    session
+        The connection of the dbt Python model.
+    weeks
+        The prediction weeks, in order of time; the last one is the target week.
+    features_sql, runs_sql, shown_sql
+        Queries for ``candidate_features``, ``classifier_runs`` and ``shown_items``.
+
+    Returns
+    -------
+    pyarrow.RecordBatchReader
+        In ``SCHEMA``, one row per pair; ``BATCH_ROWS`` rows are in memory at a time.
+    """
+    connection = session.cursor()
+    target_week = weeks[-1].prediction_week
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        started, rows = time.monotonic(), 0
+        _, booster, _ = runs.load_boosters(connection, runs_sql, target_week, "production")
+        names = booster.feature_name()
+        reader = connection.sql(
+            f"""
+            select {", ".join((*classifier.KEYS, *names))} from ({features_sql})
+            where prediction_week = ?
+                and (customer_id, product_id) in (select customer_id, product_id from ({shown_sql}))
+            """,
+            params=[target_week],
+        ).to_arrow_reader(BATCH_ROWS)
+        for batch in reader:
+            contributions = family_contributions(booster, classifier.feature_matrix(batch, names))
+            rows += batch.num_rows
+            keys = [batch.column(name) for name in classifier.KEYS]
+            columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
+            yield pa.RecordBatch.from_arrays([*keys, *columns], names=SCHEMA.names).cast(SCHEMA)
+        report(f"contributions: {rows:,} pairs that are shown, {time.monotonic() - started:.1f} s")
+
+    return pa.RecordBatchReader.from_batches(SCHEMA, batches())
