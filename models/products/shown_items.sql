@@ -42,38 +42,47 @@ shown as (
     select
         target_week as prediction_week,
         customer_id,
-        product_id
+        product_id,
+        rank <= {{ var('explained_recommendations') }} as is_explained
     from recommended_items
-    union
+    union all
     select
         listed_items.prediction_week,
         listed_items.customer_id,
-        listed_items.product_id
+        listed_items.product_id,
+        true as is_explained
     from listed_items
     inner join list_lengths
         on listed_items.prediction_week = list_lengths.prediction_week
         and listed_items.customer_id = list_lengths.customer_id
         and listed_items.position <= list_lengths.list_length
-    union
+    union all
     select
         prediction_week,
         customer_id,
-        product_id
+        product_id,
+        true as is_explained
     from flyer_items
-    union
+    union all
     select
         prediction_week,
         customer_id,
-        product_id
+        product_id,
+        true as is_explained
     from reminder_items
 
 ),
 
 final as (
 
-    select shown.*
+    select
+        shown.prediction_week,
+        shown.customer_id,
+        shown.product_id,
+        max(shown.is_explained) as is_explained
     from shown
     inner join prediction_weeks on shown.prediction_week = prediction_weeks.prediction_week
+    group by shown.prediction_week, shown.customer_id, shown.product_id
 
 )
 

@@ -26,6 +26,7 @@ KEYS = ("prediction_week", "customer_id", "product_id")
 # Features that the boosters learn from, and the rounds of the short fits that choose them.
 SCREENED_FEATURES = 80
 SCREENING_ROUNDS = 30
+SCREENING_LEARNING_RATE = 0.12
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class ClassifierConfig:
     """
 
     objective: str
-    learning_rate: float = 0.12
+    learning_rate: float = 0.05
     num_leaves: int = 31
     min_data_in_leaf: int = 200
     feature_fraction: float = 0.3
     bagging_fraction: float = 0.8
     lambda_l2: float = 10.0
     max_bin: int = 63
-    max_rounds: int = 250
+    max_rounds: int = 800
     early_stopping_rounds: int = 25
     seed: int = 20060410
 
@@ -85,7 +86,9 @@ class ClassifierConfig:
 
 BINARY = ClassifierConfig(objective="binary")
 # One week's NDCG is too noisy to stop by: the rounds were chosen once, on weeks 46 to 48 of The Complete Journey.
-LAMBDARANK = ClassifierConfig(objective="lambdarank", max_rounds=120, early_stopping_rounds=0)
+LAMBDARANK = ClassifierConfig(
+    objective="lambdarank", learning_rate=0.06, feature_fraction=0.15, max_rounds=240, early_stopping_rounds=0
+)
 
 
 def configured(config: ClassifierConfig, parameters: Iterable[tuple[str, str, float]]) -> ClassifierConfig:
@@ -318,6 +321,7 @@ def screen_features(examples: Examples, count: int) -> list[str]:
     binned = bin_examples(examples)
     gains = np.zeros(len(examples.feature_names))
     for config in (BINARY, LAMBDARANK):
+        config = replace(config, learning_rate=SCREENING_LEARNING_RATE)
         gain = fit(binned, config, rounds=SCREENING_ROUNDS).feature_importance("gain")
         gains += gain / max(gain.sum(), 1e-12)
     kept = np.sort(np.argsort(-gains, kind="stable")[:count])

@@ -74,7 +74,7 @@ def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.
 def explain(
     session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str
 ) -> pa.RecordBatchReader:
-    """Contributions of the families for all pairs that a product shows in the target week.
+    """Contributions of the families for the pairs of the target week that are to be explained.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def explain(
             f"""
             select {", ".join((*classifier.KEYS, *names))} from ({features_sql})
             where prediction_week = ?
-                and (customer_id, product_id) in (select customer_id, product_id from ({shown_sql}))
+                and (customer_id, product_id) in (select customer_id, product_id from ({shown_sql}) where is_explained)
             """,
             params=[target_week],
         ).to_arrow_reader(BATCH_ROWS)
@@ -111,6 +111,6 @@ def explain(
             keys = [batch.column(name) for name in classifier.KEYS]
             columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
             yield pa.RecordBatch.from_arrays([*keys, *columns], names=SCHEMA.names).cast(SCHEMA)
-        report(f"contributions: {rows:,} pairs that are shown, {time.monotonic() - started:.1f} s")
+        report(f"contributions: {rows:,} pairs, {time.monotonic() - started:.1f} s")
 
     return pa.RecordBatchReader.from_batches(SCHEMA, batches())

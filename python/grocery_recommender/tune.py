@@ -46,7 +46,7 @@ def suggest(trial: optuna.Trial, config: ClassifierConfig) -> ClassifierConfig:
         "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 50.0, log=True),
     }
     if config.objective == "lambdarank":
-        chosen["max_rounds"] = trial.suggest_int("max_rounds", 60, 200)
+        chosen["max_rounds"] = trial.suggest_int("max_rounds", 60, 400)
     return replace(config, **chosen)
 
 

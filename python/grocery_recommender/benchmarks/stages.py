@@ -134,8 +134,9 @@ def _cpu_seconds(process: int) -> float:
 def learning_floor(warehouse: Path) -> tuple[float, float]:
     """CPU seconds of LightGBM alone: fitting the four boosters, and predicting three weeks, on ready matrices."""
     with duckdb.connect(str(warehouse), read_only=True, config=features.SETTINGS) as connection:
-        rows = connection.sql("select distinct feature_names from ml.classifier_runs").fetchall()
-        names = rows[0][0]
+        rows = connection.sql("select objective, best_iteration, feature_names from ml.classifier_runs").fetchall()
+        rounds = {objective: trees for objective, trees, _ in rows}
+        names = rows[0][2]
         columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
         weeks = connection.sql(
             "select prediction_week, week_role from grid.prediction_weeks order by prediction_week_index"
@@ -159,7 +160,7 @@ def learning_floor(warehouse: Path) -> tuple[float, float]:
             boosters = []
             for default in runs.MODELS:
                 config = classifier.configured(default, parameters)
-                boosters.append(classifier.fit(binned, config, rounds=min(config.max_rounds, 120)))
+                boosters.append(classifier.fit(binned, config, rounds=rounds[config.objective]))
             fitting += time.process_time() - started
         predicting = 0.0
         for week, role in weeks:
