@@ -64,21 +64,23 @@
 {%- endmacro %}
 
 {% macro default__hash_share(key_expression) -%}
-    cast(('0x' || substr(md5({{ key_expression }}), 1, 8)) as bigint) / 4294967296.0
+    cast(('0x' || substr(md5({{ key_expression }}), 1, 8)) as bigint) / 4294967296e0
 {%- endmacro %}
 
 {% macro spark__hash_share(key_expression) -%}
-    cast(conv(substr(md5({{ key_expression }}), 1, 8), 16, 10) as bigint) / 4294967296.0
+    cast(conv(substr(md5({{ key_expression }}), 1, 8), 16, 10) as bigint) / 4294967296e0
 {%- endmacro %}
 
 
-{# A 64-bit key made of the values alone: the same in every run, shorter to join and to group by than text. #}
+{# A 64-bit key made of the values alone: the same in every run, shorter to join and to group by than text. Engines
+   make other keys of the same values, so that a key never leaves the warehouse. #}
 {% macro surrogate_key(columns) -%}
     {{ return(adapter.dispatch('surrogate_key')(columns)) }}
 {%- endmacro %}
 
+{# Without its lowest bit, since DuckDB's hash is unsigned and Spark has no unsigned numbers. #}
 {% macro default__surrogate_key(columns) -%}
-    hash({{ columns | join(', ') }})
+    cast(hash({{ columns | join(', ') }}) >> 1 as bigint)
 {%- endmacro %}
 
 {% macro spark__surrogate_key(columns) -%}
@@ -121,5 +123,185 @@
     {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
         {%- if name != 'target_week' and not name.endswith('_path') -%}{%- do settings.update({name: value}) -%}{%- endif -%}
     {%- endfor -%}
-    concat(getvariable('feature_code_version'), '{{ local_md5(tojson(settings, sort_keys=true)) }}')
+    concat({{ run_variable('feature_code_version') }}, '{{ local_md5(tojson(settings, sort_keys=true)) }}')
+{%- endmacro %}
+
+
+{# What the plugin of the engine tells each connection: feature_code_version, code_version. #}
+{% macro run_variable(name) -%}
+    {{ return(adapter.dispatch('run_variable')(name)) }}
+{%- endmacro %}
+
+{% macro default__run_variable(name) -%}
+    getvariable('{{ name }}')
+{%- endmacro %}
+
+{% macro spark__run_variable(name) -%}
+    '${spark.grocery.{{ name }}}'
+{%- endmacro %}
+
+
+{# Position of a row in its Parquet file, from 0; only a query that reads the file itself sees it. #}
+{% macro file_row_number() -%}
+    {{ return(adapter.dispatch('file_row_number')()) }}
+{%- endmacro %}
+
+{% macro default__file_row_number() -%}
+    file_row_number
+{%- endmacro %}
+
+{% macro spark__file_row_number() -%}
+    _metadata.row_index
+{%- endmacro %}
+
+
+{# SHA-256 of some bytes, as hexadecimal digits. #}
+{% macro sha256(bytes_expression) -%}
+    {{ return(adapter.dispatch('sha256')(bytes_expression)) }}
+{%- endmacro %}
+
+{% macro default__sha256(bytes_expression) -%}
+    sha256({{ bytes_expression }})
+{%- endmacro %}
+
+{% macro spark__sha256(bytes_expression) -%}
+    sha2({{ bytes_expression }}, 256)
+{%- endmacro %}
+
+
+{# Columns of a table as one JSON object, as text. #}
+{% macro as_json(table, columns) -%}
+    {{ return(adapter.dispatch('as_json')(table, columns)) }}
+{%- endmacro %}
+
+{% macro default__as_json(table, columns) -%}
+    cast(to_json(struct_pack(
+        {%- for column in columns %}{{ column }} := {{ table }}.{{ column }}{{ ", " if not loop.last }}{% endfor -%}
+    )) as string)
+{%- endmacro %}
+
+{% macro spark__as_json(table, columns) -%}
+    to_json(
+        struct({% for column in columns %}{{ table }}.{{ column }}{{ ", " if not loop.last }}{% endfor %}),
+        map('ignoreNullFields', 'false', 'timestampFormat', 'yyyy-MM-dd HH:mm:ss', 'timestampNTZFormat', 'yyyy-MM-dd HH:mm:ss')
+    )
+{%- endmacro %}
+
+
+{# A UTC timestamp as the wall clock of a time zone showed it. #}
+{% macro local_time(utc_expression, time_zone) -%}
+    {{ return(adapter.dispatch('local_time')(utc_expression, time_zone)) }}
+{%- endmacro %}
+
+{% macro default__local_time(utc_expression, time_zone) -%}
+    timezone('{{ time_zone }}', timezone('UTC', {{ utc_expression }}))
+{%- endmacro %}
+
+{% macro spark__local_time(utc_expression, time_zone) -%}
+    from_utc_timestamp({{ utc_expression }}, '{{ time_zone }}')
+{%- endmacro %}
+
+
+{# One row for each whole number from the first to the last. #}
+{% macro series(first, last) -%}
+    {{ return(adapter.dispatch('series')(first, last)) }}
+{%- endmacro %}
+
+{% macro default__series(first, last) -%}
+    unnest(range({{ first }}, {{ last }} + 1))
+{%- endmacro %}
+
+{% macro spark__series(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}))
+{%- endmacro %}
+
+
+{# Whether a float is a number: neither infinite nor NaN. #}
+{% macro is_finite(expression) -%}
+    {{ return(adapter.dispatch('is_finite')(expression)) }}
+{%- endmacro %}
+
+{% macro default__is_finite(expression) -%}
+    isfinite({{ expression }})
+{%- endmacro %}
+
+{% macro spark__is_finite(expression) -%}
+    (not isnan({{ expression }}) and abs({{ expression }}) < double('infinity'))
+{%- endmacro %}
+
+
+{# A config that replaces the rows of each key which a run brings, and keeps the others. #}
+{% macro replace_by(key) -%}
+    {{ return(adapter.dispatch('replace_by')(key)) }}
+{%- endmacro %}
+
+{% macro default__replace_by(key) -%}
+    {{ return({'materialized': 'incremental', 'unique_key': key, 'incremental_strategy': 'delete+insert'}) }}
+{%- endmacro %}
+
+{# Parquet tables know no delete: a key is a partition, which is written as a whole. #}
+{% macro spark__replace_by(key) -%}
+    {{ return({'materialized': 'incremental', 'partition_by': [key], 'incremental_strategy': 'insert_overwrite'}) }}
+{%- endmacro %}
+
+
+{# Makes the table of a model that is built one prediction week at a time, with the rows of its first week. #}
+{% macro create_weekly_table(relation, compiled_sql) -%}
+    {{ return(adapter.dispatch('create_weekly_table')(relation, compiled_sql)) }}
+{%- endmacro %}
+
+{% macro default__create_weekly_table(relation, compiled_sql) -%}
+    {{ create_table_as(False, relation, compiled_sql) }}
+{%- endmacro %}
+
+{% macro spark__create_weekly_table(relation, compiled_sql) -%}
+    create table {{ relation }}
+    {% if config.get('contract').enforced %}{{ get_assert_columns_equivalent(compiled_sql) }}{% endif %}
+    using parquet partitioned by (prediction_week)
+    as {{ compiled_sql }}
+{%- endmacro %}
+
+
+{# Takes some weeks out of such a table. #}
+{% macro drop_weeks(relation, weeks) -%}
+    {{ return(adapter.dispatch('drop_weeks')(relation, weeks)) }}
+{%- endmacro %}
+
+{% macro default__drop_weeks(relation, weeks) -%}
+    delete from {{ relation }} where prediction_week in ({{ weeks | join(', ') }})
+{%- endmacro %}
+
+{% macro spark__drop_weeks(relation, weeks) -%}
+    alter table {{ relation }} drop if exists
+    {% for week in weeks %}partition (prediction_week = {{ week }}){{ "," if not loop.last }} {% endfor %}
+{%- endmacro %}
+
+
+{# An interrupted run leaves `…__dbt_tmp…` and `…__dbt_backup` tables behind, and so does every
+   incremental Python model of dbt-duckdb: each run starts by sweeping them. #}
+{% macro drop_leftover_tables() -%}
+    {{ return(adapter.dispatch('drop_leftover_tables')()) }}
+{%- endmacro %}
+
+{% macro default__drop_leftover_tables() -%}
+    {% if execute and flags.WHICH in ('build', 'run') %}
+        {% set leftovers %}
+            select table_schema, table_name, table_type
+            from information_schema.tables
+            where table_catalog = '{{ target.database }}'
+                and (table_name like '%\_\_dbt\_tmp%' escape '\' or table_name like '%\_\_dbt\_backup' escape '\')
+        {% endset %}
+        {% for leftover in run_query(leftovers) %}
+            {% do adapter.drop_relation(api.Relation.create(
+                database=target.database,
+                schema=leftover[0],
+                identifier=leftover[1],
+                type='view' if leftover[2] == 'VIEW' else 'table',
+            )) %}
+        {% endfor %}
+    {% endif %}
+{%- endmacro %}
+
+{# The materialization drops what it left itself. #}
+{% macro spark__drop_leftover_tables() -%}
 {%- endmacro %}

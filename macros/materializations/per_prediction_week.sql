@@ -33,10 +33,10 @@
     {%- for row in run_query('select prediction_week, build_fingerprint from ' ~ ref('prediction_weeks') ~ ' order by 1') -%}
         {%- do wanted.update({row[0]: row[1]}) -%}
     {%- endfor -%}
-    {%- set kept = [] -%}
+    {%- set kept, stale = [], [] -%}
     {%- if existing is not none and not should_full_refresh() -%}
         {%- for row in run_query('select distinct prediction_week, build_fingerprint from ' ~ this) -%}
-            {%- if wanted.get(row[0]) == row[1] -%}{%- do kept.append(row[0]) -%}{%- endif -%}
+            {%- do (kept if wanted.get(row[0]) == row[1] else stale).append(row[0]) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- set to_build = wanted.keys() | reject('in', kept) | list -%}
@@ -45,13 +45,13 @@
 
     {%- if kept -%}
         {%- call statement('main') -%}
-            delete from {{ this }} where prediction_week not in ({{ kept | join(', ') }})
+            {{ drop_weeks(this, stale) if stale else 'select 1' }}
         {%- endcall -%}
         {%- set destination = this -%}
         {%- set to_insert = to_build -%}
     {%- else -%}
         {%- call statement('main') -%}
-            {{ create_table_as(False, intermediate, sql_of_prediction_week(sql, to_build[0])) }}
+            {{ create_weekly_table(intermediate, sql_of_prediction_week(sql, to_build[0])) }}
         {%- endcall -%}
         {%- set destination = intermediate -%}
         {%- set to_insert = to_build[1:] -%}

@@ -42,9 +42,9 @@ popularity as (
         {{ window_sums('spend') }},
         {{ decayed_sums('baskets') }},
         sum(case when weeks_ago in (51, 52) then baskets end) as baskets_a_year_ago,
-        sum(spend) / nullif(sum(quantity), 0) as mean_unit_price,
-        sum(case when weeks_ago <= 4 then spend end)
-        / nullif(sum(case when weeks_ago <= 4 then quantity end), 0) as recent_unit_price
+        cast(sum(spend) as double) / nullif(cast(sum(quantity) as double), 0) as mean_unit_price,
+        cast(sum(case when weeks_ago <= 4 then spend end) as double)
+        / nullif(cast(sum(case when weeks_ago <= 4 then quantity end) as double), 0) as recent_unit_price
     from weeks
     group by item_key, item_level
 
@@ -94,20 +94,20 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        popularity.* exclude (mean_unit_price, recent_unit_price, baskets_a_year_ago),
+        popularity.* except (mean_unit_price, recent_unit_price, baskets_a_year_ago),
         {{ window_ratios('baskets', 'popularity') }},
         {{ window_ratios('quantity', 'popularity') }},
         {{ window_ratios('spend', 'popularity') }},
         -- Above 1: more baskets in the last four weeks than the window's average month saw.
         cast(
-            popularity.baskets_4_weeks / nullif(popularity.baskets_52_weeks, 0)
+            cast(popularity.baskets_4_weeks as double) / nullif(popularity.baskets_52_weeks, 0)
             * (prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1) / 4.0 as float
         ) as trend,
         -- The same for the last week before, and the week itself, a year ago; null in a window that does not reach back.
         cast(
             case
                 when prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1 >= 52
-                    then coalesce(popularity.baskets_a_year_ago, 0) / nullif(popularity.baskets_52_weeks, 0) * 26
+                    then coalesce(cast(popularity.baskets_a_year_ago as double), 0) / nullif(popularity.baskets_52_weeks, 0) * 26
             end as float
         ) as year_ago_trend,
         cast(popularity.mean_unit_price as float) as mean_unit_price,

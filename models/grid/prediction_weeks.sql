@@ -121,7 +121,7 @@ final as (
         with_history.window_first_week_index,
         with_history.window_last_week_index,
         md5(concat_ws(
-            ' ', cast(fingerprints.fingerprint as varchar), candidate_coverage, {{ code_fingerprint() }}
+            ' ', cast(fingerprints.fingerprint as string), candidate_coverage, {{ code_fingerprint() }}
         )) as build_fingerprint,
         with_history.starts_on,
         with_history.ends_on

@@ -16,7 +16,7 @@ weeks as (
 final as (
 
     select
-        concat_ws('|', cast(personal_flyers.target_week as varchar), personal_flyers.customer_id, personal_flyers.product_id)
+        concat_ws('|', cast(personal_flyers.target_week as string), personal_flyers.customer_id, personal_flyers.product_id)
             as flyer_product_id,
         personal_flyers.customer_id,
         personal_flyers.product_id,

@@ -22,7 +22,7 @@ weeks as (
 final as (
 
     select
-        concat_ws('|', cast(recommendations.target_week as varchar), recommendations.customer_id, recommendations.product_id)
+        concat_ws('|', cast(recommendations.target_week as string), recommendations.customer_id, recommendations.product_id)
             as recommendation_id,
         recommendations.customer_id,
         recommendations.product_id,

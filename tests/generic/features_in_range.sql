@@ -21,7 +21,7 @@
         {%- for bound, beyond in [(range[0], ' < '), (range[1], ' > ')] if bound is not none -%}
             {%- do bounds.append(column.name ~ beyond ~ lengths.get(bound, bound)) -%}
         {%- endfor -%}
-        {%- do bounds.append('not isfinite(' ~ column.name ~ ')') -%}
+        {%- do bounds.append('not ' ~ is_finite(column.name)) -%}
         {%- do checks.append((column.name, bounds | join(' or '))) -%}
     {%- endfor %}
     with

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from grocery_recommender.dbt_plugin import complete_journey_folder
+from grocery_recommender.run_variables import complete_journey_folder
 
 PROJECT = Path(__file__).parents[2]
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")

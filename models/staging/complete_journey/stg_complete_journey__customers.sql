@@ -23,15 +23,15 @@ final as (
 
     select
         households.customer_id,
-        null::varchar as lifestage,
-        null::varchar as price_sensitivity,
+        null::string as lifestage,
+        null::string as price_sensitivity,
         demographics.age as age_band,
         demographics.income as income_band,
         demographics.household_size,
         demographics.household_comp as household_composition,
         1::integer as valid_from_week
     from households
-    left join demographics on households.customer_id = demographics.household_id::varchar
+    left join demographics on households.customer_id = demographics.household_id::string
 
 )
 

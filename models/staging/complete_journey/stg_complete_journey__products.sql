@@ -23,7 +23,7 @@ sold as (
 listed as (
 
     select
-        product_id::varchar as product_id,
+        product_id::string as product_id,
         brand,
         package_size,
         department as department_id,
@@ -43,12 +43,12 @@ final as (
         listed.subcategory_id,
         listed.category_id,
         listed.department_id,
-        null::varchar as division_id,
-        null::varchar as product_name,
+        null::string as division_id,
+        null::string as product_name,
         listed.subcategory_name,
         listed.category_name,
         listed.department_name,
-        null::varchar as division_name,
+        null::string as division_name,
         listed.brand,
         listed.package_size,
         1::integer as valid_from_week

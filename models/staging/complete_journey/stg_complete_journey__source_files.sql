@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='file_name', incremental_strategy='delete+insert') }}
+{{ config(**replace_by('file_name')) }}
 
 -- A file whose content is unchanged keeps its row, and so the time at which it was first loaded.
 with
@@ -25,8 +25,8 @@ final as (
 
     select
         'transactions.parquet' as file_name,
-        sha256(files.content) as content_hash,
-        files.size as bytes,
+        {{ sha256('files.content') }} as content_hash,
+        cast(octet_length(files.content) as bigint) as bytes,
         (select count(*) from parsed_lines) as lines,
         (select count(*) from checked_lines where is_duplicate) as duplicates,
         {{ run_timestamp() }} as loaded_at

@@ -10,8 +10,8 @@ final as (
 
     select distinct
         store_id,
-        null::varchar as store_format,
-        null::varchar as store_region
+        null::string as store_format,
+        null::string as store_region
     from parsed_lines
     where store_id is not null
 

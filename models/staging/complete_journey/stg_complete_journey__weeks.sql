@@ -19,7 +19,7 @@ calendar as (
 
 weeks as (
 
-    select unnest(range(1, last_week + 2)) as week, week_zero_starts_on from calendar
+    select {{ series('1', 'last_week + 1') }} as week, week_zero_starts_on from calendar
 
 ),
 

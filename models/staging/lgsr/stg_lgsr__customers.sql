@@ -33,10 +33,10 @@ final as (
         customer_id,
         lifestage,
         price_sensitivity,
-        null::varchar as age_band,
-        null::varchar as income_band,
-        null::varchar as household_size,
-        null::varchar as household_composition,
+        null::string as age_band,
+        null::string as income_band,
+        null::string as household_size,
+        null::string as household_composition,
         valid_from_week
     from versions
 

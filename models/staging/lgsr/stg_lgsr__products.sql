@@ -35,13 +35,13 @@ final as (
         category_id,
         department_id,
         division_id,
-        null::varchar as product_name,
-        null::varchar as subcategory_name,
-        null::varchar as category_name,
-        null::varchar as department_name,
-        null::varchar as division_name,
-        null::varchar as brand,
-        null::varchar as package_size,
+        null::string as product_name,
+        null::string as subcategory_name,
+        null::string as category_name,
+        null::string as department_name,
+        null::string as division_name,
+        null::string as brand,
+        null::string as package_size,
         valid_from_week
     from versions
 

