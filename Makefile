@@ -5,10 +5,13 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build test coverage faults lint lint-sql format bench backtest tune report metrics docs clean
+.PHONY: build build-spark test coverage faults lint lint-sql format bench backtest tune report metrics docs clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
+
+build-spark: $(VENV)/.installed-spark ## the layers up to features on Apache Spark (SPARK_MASTER); needs Java 17
+	$(BIN)/dbt build --target spark --selector spark
 
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest
@@ -75,6 +78,12 @@ $(VENV)/.installed-report: requirements-report.txt $(VENV)/.installed
 
 $(VENV)/.installed-tune: requirements-tune.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet --requirement requirements-tune.txt
+	touch $@
+
+# The .pth file lets dbt, and the executors, find the plugin python/dbt_spark_session.py.
+$(VENV)/.installed-spark: requirements-spark.txt $(VENV)/.installed
+	$(BIN)/pip install --quiet --requirement requirements-spark.txt
+	echo $(CURDIR)/python > $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/grocery_recommender.pth
 	touch $@
 
 $(VENV)/.installed-metrics: requirements-metrics.txt $(VENV)/.installed

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 from dbt.flags import get_flags
 
@@ -101,6 +102,9 @@ def is_full_refresh() -> bool:
 
 def stored_columns(connection: Any, table: Any) -> set[str]:
     """Columns of the model's own table as the last run left it; empty where there is none."""
+    if not isinstance(connection, duckdb.DuckDBPyConnection):
+        # On Spark dbt drops the table of a Python model before it builds it.
+        return set()
     rows = connection.execute(
         "select column_name from information_schema.columns"
         " where table_catalog = ? and table_schema = ? and table_name = ?",
