@@ -5,7 +5,7 @@ LINT_BIN := $(LINT_VENV)/bin
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
-.PHONY: build build-spark test coverage faults lint lint-sql format bench backtest tune report metrics docs clean
+.PHONY: build build-spark test test-spark coverage faults lint lint-sql format bench backtest tune report metrics docs clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
@@ -15,6 +15,9 @@ build-spark: $(VENV)/.installed-spark ## the layers up to features on Apache Spa
 
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest
+
+test-spark: $(VENV)/.installed-dev $(VENV)/.installed-spark ## the engines against each other on a small shop; needs Java 17
+	$(BIN)/pytest tests/python/test_spark.py
 
 coverage: $(VENV)/.installed-dev ## the tests once more, with the share of the library that they run
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
