@@ -1,9 +1,14 @@
-"""The same project on Spark: every table up to the features, against DuckDB's, on a small shop."""
+"""The same project on a Spark cluster that loses a worker: its tables against DuckDB's, on a small shop."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,29 +26,93 @@ missing = [
 ]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"Spark needs {' and '.join(missing)}")
 
+# The worker is killed when dbt begins this model: what it had shuffled for it is lost, and made again.
+KILLED_IN = "customer_item_days"
+
+
+class Cluster:
+    """A standalone master and two workers with an executor each, as processes of their own on the loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.master = f"spark://127.0.0.1:{probe.getsockname()[1]}"
+        self.folder = folder
+        port = self.master.rpartition(":")[2]
+        self.processes = [self._start("master.Master", "--port", port)]
+        self._wait_for("I have been elected leader", times=1)
+        self.processes += [self._start("worker.Worker", "-c", "1", "-m", "1g", self.master) for _ in range(2)]
+        self._wait_for("Registering worker", times=2)
+
+    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        spark_home = importlib.util.find_spec("pyspark").submodule_search_locations[0]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [
+                    f"{spark_home}/bin/spark-class",
+                    f"org.apache.spark.deploy.{name}",
+                    *("--host", "127.0.0.1", "--webui-port", "0"),
+                    *arguments,
+                ],
+                env=os.environ | {"SPARK_WORKER_DIR": str(self.folder / "work"), "SPARK_LOCAL_IP": "127.0.0.1"},
+                stdout=log,
+                stderr=log,
+            )
+
+    def _wait_for(self, message: str, times: int) -> None:
+        log = self.folder / "master.Master.log"
+        for _ in range(300):
+            if log.read_text().count(message) >= times:
+                return
+            time.sleep(1)
+        self.stop()
+        raise TimeoutError(f"no {message!r} in the master's log:\n{log.read_text()[-2000:]}")
+
+    def kill_a_worker(self) -> None:
+        """Kill the last worker; its executor ends with it."""
+        self.processes.pop().kill()
+
+    def stop(self) -> None:
+        """End the workers that are left, then the master."""
+        while self.processes:
+            process = self.processes.pop()
+            process.terminate()
+            process.wait()
+
 
 @pytest.fixture(scope="module")
-def comparisons(tmp_path_factory: pytest.TempPathFactory) -> list[parity.Comparison]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(scope="module")
+def cluster(folder: Path) -> Iterator[Cluster]:
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def comparisons(folder: Path, cluster: Cluster) -> list[parity.Comparison]:
     """Both builds of forty households, without tests: the tables are compared instead."""
-    folder = tmp_path_factory.mktemp("engines")
     data = cut_complete_journey(folder / "data", households=40)
     warehouse = Warehouse(folder, {"complete_journey_path": str(data), "training_weeks": 1})
     for target in ("duckdb", "spark"):
         process = warehouse.start(
-            "build",
-            "--target",
-            target,
-            "--selector",
-            "spark",
-            *WITHOUT_TESTS,
-            SPARK_MASTER="local[2]",
-            PYSPARK_SUBMIT_ARGS="--conf spark.sql.shuffle.partitions=2 pyspark-shell",
+            *("build", "--target", target, "--selector", "spark", *WITHOUT_TESTS),
+            SPARK_MASTER=cluster.master,
+            SPARK_LOCAL_IP="127.0.0.1",
+            PYSPARK_SUBMIT_ARGS="--conf spark.sql.shuffle.partitions=2 --conf spark.executor.memory=1g pyspark-shell",
             GROCERY_SPARK_WAREHOUSE=str(folder / "spark"),
             PYTHONPATH=str(PROJECT / "python"),
         )
-        output, _ = process.communicate()
-        assert process.returncode == 0, output[-6000:]
-    return list(parity.compare(warehouse.path, Path(folder / "spark")))
+        output = []
+        for line in process.stdout:
+            output.append(line)
+            if target == "spark" and "START" in line and KILLED_IN in line:
+                cluster.kill_a_worker()
+        assert process.wait() == 0, "".join(output)[-6000:]
+    return list(parity.compare(warehouse.path, folder / "spark"))
 
 
 def test_every_table_is_the_same_on_both_engines(comparisons: list[parity.Comparison]) -> None:
@@ -55,3 +124,8 @@ def test_every_layer_is_compared(comparisons: list[parity.Comparison]) -> None:
     assert {table.split(".")[0] for table in rows} == set(parity.SCHEMAS)
     for table in ("core.fct_basket_items", "grid.customer_item_weeks", "features.customer_item_features"):
         assert rows[table] > 1000, table
+
+
+def test_the_build_went_on_without_the_worker(comparisons: list[parity.Comparison], cluster: Cluster) -> None:
+    assert len(cluster.processes) == 2
+    assert "Removing worker" in (cluster.folder / "master.Master.log").read_text()
