@@ -141,6 +141,20 @@
 {%- endmacro %}
 
 
+{# All columns of a table in a query but some. #}
+{% macro all_but(table, columns) -%}
+    {{ return(adapter.dispatch('all_but')(table, columns)) }}
+{%- endmacro %}
+
+{% macro default__all_but(table, columns) -%}
+    {{ table }}.* exclude ({{ columns | join(', ') }})
+{%- endmacro %}
+
+{% macro spark__all_but(table, columns) -%}
+    {{ table }}.* except ({{ columns | join(', ') }})
+{%- endmacro %}
+
+
 {# Position of a row in its Parquet file, from 0; only a query that reads the file itself sees it. #}
 {% macro file_row_number() -%}
     {{ return(adapter.dispatch('file_row_number')()) }}

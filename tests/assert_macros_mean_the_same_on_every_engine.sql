@@ -58,6 +58,9 @@ checks as (
     select 'content_fingerprint', {{ content_fingerprint(['number']) }} is not null
     from numbers
     union all
+    select 'all_but', count(*) = 1
+    from (select {{ all_but('pairs', ['brand', 'sold_at']) }} from pairs) as one_column (quantity)
+    union all
     select 'run_variable', {{ run_variable('code_version') }} <> ''
     union all
     select 'sha256', {{ sha256(abc_as_bytes) }} like 'ba7816bf8f01%15ad'

@@ -79,10 +79,10 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        aggregated.* except (
-            week_bits, last_weeks_ago, first_weeks_ago, weeks_with_visits, median_gap_days, last_gap_days,
-            first_visited_on, last_visited_on
-        ),
+        {{ all_but('aggregated', [
+            'week_bits', 'last_weeks_ago', 'first_weeks_ago', 'weeks_with_visits', 'median_gap_days', 'last_gap_days',
+            'first_visited_on', 'last_visited_on',
+        ]) }},
         {{ window_ratios('visits', 'aggregated') }},
         {{ window_ratios('spend', 'aggregated') }},
         {{ window_ratios('quantity', 'aggregated') }},

@@ -129,11 +129,11 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        cycles.* except (
-            week_bits, last_weeks_ago, first_weeks_ago, weeks_bought, gaps, summed_gap_days, summed_squared_gap_days,
-            mean_gap_days, median_gap_days, last_gap_days, spread_gap_days, days_since_last_purchase,
-            first_purchased_on, last_purchased_on
-        ),
+        {{ all_but('cycles', [
+            'week_bits', 'last_weeks_ago', 'first_weeks_ago', 'weeks_bought', 'gaps', 'summed_gap_days',
+            'summed_squared_gap_days', 'mean_gap_days', 'median_gap_days', 'last_gap_days', 'spread_gap_days',
+            'days_since_last_purchase', 'first_purchased_on', 'last_purchased_on',
+        ]) }},
         {{ window_ratios('visits', 'cycles') }},
         {{ window_ratios('quantity', 'cycles') }},
         {{ window_ratios('spend', 'cycles') }},

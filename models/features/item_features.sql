@@ -94,7 +94,7 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        popularity.* except (mean_unit_price, recent_unit_price, baskets_a_year_ago),
+        {{ all_but('popularity', ['mean_unit_price', 'recent_unit_price', 'baskets_a_year_ago']) }},
         {{ window_ratios('baskets', 'popularity') }},
         {{ window_ratios('quantity', 'popularity') }},
         {{ window_ratios('spend', 'popularity') }},
