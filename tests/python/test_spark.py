@@ -26,6 +26,14 @@ missing = [
 ]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"Spark needs {' and '.join(missing)}")
 
+# Tables of a few thousand rows: compiling each query, and replanning it half way, would take longer than running it.
+SETTINGS = (
+    "spark.executor.memory=1g",
+    "spark.sql.shuffle.partitions=2",
+    "spark.sql.adaptive.enabled=false",
+    "spark.sql.codegen.wholeStage=false",
+    "spark.sql.codegen.factoryMode=NO_CODEGEN",
+)
 # The worker is killed when dbt begins this model: what it had shuffled for it is lost, and made again.
 KILLED_IN = "customer_item_days"
 
@@ -102,7 +110,7 @@ def comparisons(folder: Path, cluster: Cluster) -> list[parity.Comparison]:
             *("build", "--target", target, "--selector", "spark", *WITHOUT_TESTS),
             SPARK_MASTER=cluster.master,
             SPARK_LOCAL_IP="127.0.0.1",
-            PYSPARK_SUBMIT_ARGS="--conf spark.sql.shuffle.partitions=2 --conf spark.executor.memory=1g pyspark-shell",
+            PYSPARK_SUBMIT_ARGS=" ".join(f"--conf {setting}" for setting in SETTINGS) + " pyspark-shell",
             GROCERY_SPARK_WAREHOUSE=str(folder / "spark"),
             PYTHONPATH=str(PROJECT / "python"),
         )
