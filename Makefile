@@ -11,7 +11,7 @@ build: $(VENV)/.installed ## every table, every data test, on The Complete Journ
 	$(BIN)/dbt build
 
 build-spark: $(VENV)/.installed-spark ## the layers up to features on Apache Spark (SPARK_MASTER); needs Java 17
-	$(BIN)/dbt build --target spark --selector spark
+	$(BIN)/dbt build --target spark --selector spark --exclude-resource-type unit_test
 
 test: $(VENV)/.installed-dev lint ## what CI runs
 	$(BIN)/pytest

@@ -64,6 +64,11 @@ def test_a_null_is_no_number(engines: tuple[Path, Path]) -> None:
     assert differing(engines)["core.purchases"].largest_difference == float("inf")
 
 
+def test_a_table_without_a_file_is_empty(engines: tuple[Path, Path]) -> None:
+    (engines[1] / "core.db/purchases/part-0.parquet").unlink()
+    assert differing(engines)["core.purchases"].only_left == 3
+
+
 def test_rows_and_columns_of_one_engine_only_are_counted(engines: tuple[Path, Path]) -> None:
     write_folder(engines[1], tables(501, third_customer="d"))
     results = differing(engines)
