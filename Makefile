@@ -2,6 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LINT_VENV := .venv-lint
 LINT_BIN := $(LINT_VENV)/bin
+CLIENTS_VENV := .venv-clients
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
 
@@ -13,13 +14,13 @@ build: $(VENV)/.installed ## every table, every data test, on The Complete Journ
 build-spark: $(VENV)/.installed-spark ## the layers up to features on Apache Spark (SPARK_MASTER); needs Java 17
 	$(BIN)/dbt build --target spark --selector spark --exclude-resource-type unit_test
 
-test: $(VENV)/.installed-dev lint ## what CI runs
+test: $(VENV)/.installed-dev $(CLIENTS_VENV)/.installed lint ## what CI runs
 	$(BIN)/pytest
 
 test-spark: $(VENV)/.installed-dev $(VENV)/.installed-spark ## the engines against each other on a small shop; needs Java 17
 	$(BIN)/pytest tests/python/test_spark.py
 
-coverage: $(VENV)/.installed-dev ## the tests once more, with the share of the library that they run
+coverage: $(VENV)/.installed-dev $(CLIENTS_VENV)/.installed ## the tests once more, with the share of the library that they run
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
 
 faults: $(VENV)/.installed-dev ## builds that are killed, locked out, starved and shuffled, for many minutes
@@ -68,7 +69,7 @@ docs: $(VENV)/.installed ## every table and column as one HTML file
 	@echo target/static_index.html
 
 clean:
-	rm -rf $(VENV) $(LINT_VENV) target logs warehouse published
+	rm -rf $(VENV) $(LINT_VENV) $(CLIENTS_VENV) target logs warehouse published
 
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -96,6 +97,11 @@ $(VENV)/.installed-metrics: requirements-metrics.txt $(VENV)/.installed
 $(LINT_VENV)/.installed: requirements-lint.txt
 	$(PYTHON) -m venv $(LINT_VENV)
 	$(LINT_BIN)/pip install --quiet --requirement requirements-lint.txt
+	touch $@
+
+$(CLIENTS_VENV)/.installed: requirements-clients.txt
+	$(PYTHON) -m venv $(CLIENTS_VENV)
+	$(CLIENTS_VENV)/bin/pip install --quiet --requirement requirements-clients.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements-report.txt requirements-tune.txt $(VENV)/.installed

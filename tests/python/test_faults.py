@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -305,3 +306,59 @@ def test_target_week_set_back_and_forth(undisturbed: Warehouse, built: Warehouse
     assert {name: rows for name, rows in contents(built).items() if name.startswith(schemas)} == {
         name: rows for name, rows in contents(undisturbed).items() if name.startswith(schemas)
     }
+
+
+# --- readers of the publication ------------------------------------------------------------------------------------
+
+READER = """
+import sys, time
+from pathlib import Path
+import duckdb
+published, finished = Path(sys.argv[1]), Path(sys.argv[2])
+loops, weeks = 0, set()
+while loops < 1000 or not finished.exists():
+    current = (published / "current").resolve()
+    with duckdb.connect(str(current / "serving.duckdb"), read_only=True) as reader:
+        recommended, listed, joined = reader.execute(
+            "select (select max(target_week) from marts.recommendations),"
+            " (select max(target_week) from marts.shopping_lists),"
+            " (select count(*) from marts.shopping_lists"
+            " join marts.recommendations using (target_week, customer_id, product_id))"
+        ).fetchone()
+    assert recommended == listed and joined > 0, (recommended, listed, joined)
+    weeks.add(recommended)
+    loops += 1
+    time.sleep(0.02)
+print(*sorted(weeks))
+"""
+
+
+def test_readers_while_five_builds_publish(undisturbed: Warehouse, empty: Warehouse) -> None:
+    """One reader keeps the first publication open all the time, another opens whatever is current, again and again."""
+    weeks = [
+        week
+        for (week,) in undisturbed.query(
+            "select week from core.dim_weeks where weeks_to_target between -5 and 0 order by week_index"
+        )
+    ]
+    variables = empty.variables
+
+    def publish(week: int) -> None:
+        empty.variables = variables | {"target_week": week}
+        complete(empty)
+
+    publish(weeks[0])
+    published, finished = empty.folder / "published", empty.folder / "finished"
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(published), str(finished)], stdout=subprocess.PIPE, text=True
+    )
+    serving_file = (published / "current").resolve() / "serving.duckdb"
+    with duckdb.connect(str(serving_file), read_only=True) as patient:
+        for week in weeks[1:]:
+            publish(week)
+        assert patient.execute("select distinct target_week from marts.recommendations").fetchall() == [(weeks[0],)]
+    time.sleep(1)
+    finished.touch()
+    output, _ = reader.communicate()
+    assert reader.returncode == 0
+    assert output.split() == [str(week) for week in weeks]
