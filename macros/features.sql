@@ -29,6 +29,12 @@
 {%- endmacro %}
 
 
+{# The mean of shares, which have six decimals. Summed as whole millionths, so that halves round alike everywhere. #}
+{% macro mean_share(column) -%}
+    cast(round(avg(cast({{ column }} * 1000000 as double))) / 1000000 as float)
+{%- endmacro %}
+
+
 {# Sums of a measure over the last weeks, one column per window: spend_1_weeks, spend_8_weeks …
    `weeks_ago` is 1 for the week before the prediction week. #}
 {% macro window_sums(measure, windows=[1, 8, 26, 52]) -%}

@@ -64,7 +64,7 @@ bought_on_offer as (
     select
         item_weeks.customer_id,
         {% for offer_type in offer_types() %}
-        cast(round(avg(item_weeks.{{ offer_type }}_share), 6) as float) as {{ offer_type }}_purchase_share{{ "," if not loop.last }}
+        {{ mean_share('item_weeks.' ~ offer_type ~ '_share') }} as {{ offer_type }}_purchase_share{{ "," if not loop.last }}
         {% endfor %}
     from item_weeks
     inner join prediction_week

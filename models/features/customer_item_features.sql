@@ -138,7 +138,7 @@ final as (
         {{ window_ratios('quantity', 'cycles') }},
         {{ window_ratios('spend', 'cycles') }},
         cast(cycles.visits_52_weeks / shopping_days.window_visits as float) as basket_share,
-        cast(cycles.spend_52_weeks / nullif(shopping_days.window_spend, 0) as float) as spend_share,
+        cast(cycles.spend_52_weeks / nullif(cast(shopping_days.window_spend as double), 0) as float) as spend_share,
         cast(cycles.weeks_bought as float) as weeks_bought,
         cast(cycles.weeks_bought * 1.0 / cycles.first_weeks_ago as float) as bought_week_share,
         {{ streak_weeks('cycles.week_bits', 'cycles.last_weeks_ago') }} as streak_weeks,

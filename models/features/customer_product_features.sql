@@ -60,7 +60,7 @@ purchases as (
         item_weeks.customer_key,
         item_weeks.product_key,
         {% for offer_type in offer_types() %}
-        cast(round(avg(item_weeks.{{ offer_type }}_share), 6) as float) as {{ offer_type }}_purchase_share,
+        {{ mean_share('item_weeks.' ~ offer_type ~ '_share') }} as {{ offer_type }}_purchase_share,
         {% endfor %}
         sum(item_weeks.visits * round(
             power(0.5, (prediction_week.prediction_week_index - item_weeks.week_index - 1) / 16.0) * 1048576
@@ -140,8 +140,8 @@ final as (
         ranked_purchases.{{ offer_type }}_purchase_share,
         {% endfor %}
         cast(
-            item_features.price_change_4_weeks * item_features.mean_unit_price
-            / nullif(product_history.spend_52_weeks / nullif(product_history.quantity_52_weeks, 0), 0) as float
+            cast(item_features.price_change_4_weeks as double) * item_features.mean_unit_price
+            / nullif(cast(product_history.spend_52_weeks as double) / nullif(product_history.quantity_52_weeks, 0), 0) as float
         ) as price_to_own_usual
     from candidates
     cross join prediction_week
