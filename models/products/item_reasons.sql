@@ -97,9 +97,9 @@ sentences as (
         customer_id,
         product_id,
         concat_ws(
-            '; '
+            '; ',
             {% for _ in clauses %}
-            , max(case when place = {{ loop.index }} then clause end)
+            max(case when place = {{ loop.index }} then clause end){{ "," if not loop.last }}
             {% endfor %}
         ) as sentence
     from ranked
