@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMAS = ("staging", "core", "grid", "features")
+SCHEMAS = ("staging", "core", "grid", "ml", "features")
 # Hashes of an engine's own, the time of loading, and JSON, in which an engine writes 1e-9 and the other 1E-9.
 NOT_COMPARED = {"build_fingerprint", "loaded_at", "raw_line"}
 TOLERANCE = 1e-9

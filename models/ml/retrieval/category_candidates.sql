@@ -55,12 +55,14 @@ likings as (
     select
         customer_id,
         subcategory_key,
-        cast(sum(round(tifu_score * 1048576)) as double) as liking
+        cast(sum(round(tifu_score * 1048576)) as double) as liking,
+        -- Breaks ties, which a key would break otherwise on each engine: a product stands in one subcategory.
+        min(product_id) as first_product_id
     from own_products
     where subcategory_key is not null
     group by customer_id, subcategory_key
     qualify row_number() over (
-        partition by customer_id order by liking desc, subcategory_key asc
+        partition by customer_id order by liking desc, first_product_id asc
     ) <= {{ subcategories_per_customer }}
 
 ),
@@ -93,7 +95,7 @@ products as (
         product_items.product_id,
         product_items.subcategory_key,
         recent_buyers.buyers,
-        recent_buyers.buyers * 1.0 / sum(recent_buyers.buyers) over (partition by product_items.subcategory_key)
+        cast(recent_buyers.buyers as double) / sum(recent_buyers.buyers) over (partition by product_items.subcategory_key)
             as subcategory_share,
         offered_products.product_id is not null as is_offered,
         row_number() over (
