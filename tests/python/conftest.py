@@ -14,6 +14,8 @@ import pytest
 from grocery_recommender.run_variables import complete_journey_folder
 
 PROJECT = Path(__file__).parents[2]
+# Half of what users learn from, and half of the time.
+TRAINING_WEEKS = 4
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
@@ -112,6 +114,6 @@ def full_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Three hundred households with their whole year, built once."""
     folder = tmp_path_factory.mktemp("full")
     data = cut_complete_journey(folder / "data", households=300)
-    warehouse = Warehouse(folder, {"complete_journey_path": str(data)})
+    warehouse = Warehouse(folder, {"complete_journey_path": str(data), "training_weeks": TRAINING_WEEKS})
     warehouse.build()
     return warehouse
