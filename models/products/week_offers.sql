@@ -1,5 +1,6 @@
 -- One offer for each product of a week: the one that says most, that is the one with a price, then the loudest.
--- An offer of few stores is none that a customer can count on.
+-- An offer of few stores is none that a customer can count on. Where the retailer has announced nothing for a week,
+-- what was clearly cheaper than usual in the week before is the offer.
 {% set offer_types = ['supplied', 'price_drop', 'mailer', 'display'] %}
 
 with
@@ -40,8 +41,6 @@ best_offers as (
 
     select
         prediction_weeks.prediction_week,
-        prediction_weeks.prediction_week_index,
-        prediction_weeks.week_role,
         offers.product_id,
         offers.offer_type,
         offers.offer_price
@@ -65,6 +64,10 @@ usual_prices as (
         prediction_weeks.prediction_week,
         basket_items.product_id,
         cast(median(basket_items.spend / basket_items.quantity) as decimal(12, 2)) as usual_price,
+        cast(median(case
+            when basket_items.week_index = prediction_weeks.prediction_week_index - 1
+                then basket_items.spend / basket_items.quantity
+        end) as decimal(12, 2)) as last_week_price,
         count(distinct case
             when basket_items.week_index >= prediction_weeks.prediction_week_index - 4 then basket_items.basket_id
         end) as baskets_4_weeks
@@ -76,20 +79,43 @@ usual_prices as (
 
 ),
 
+price_drops as (
+
+    select
+        prediction_week,
+        product_id,
+        'price_drop' as offer_type,
+        last_week_price as offer_price
+    from usual_prices
+    where
+        last_week_price <= 0.9 * usual_price
+        and prediction_week not in (select prediction_week from best_offers)
+
+),
+
+all_offers as (
+
+    select prediction_week, product_id, offer_type, offer_price from best_offers
+    union all
+    select prediction_week, product_id, offer_type, offer_price from price_drops
+
+),
+
 final as (
 
     select
-        best_offers.prediction_week,
-        best_offers.week_role,
-        best_offers.product_id,
-        best_offers.offer_type,
-        best_offers.offer_price,
+        all_offers.prediction_week,
+        prediction_weeks.week_role,
+        all_offers.product_id,
+        all_offers.offer_type,
+        all_offers.offer_price,
         usual_prices.usual_price,
         coalesce(usual_prices.baskets_4_weeks, 0) as baskets_4_weeks
-    from best_offers
+    from all_offers
+    inner join prediction_weeks on all_offers.prediction_week = prediction_weeks.prediction_week
     left join usual_prices
-        on best_offers.prediction_week = usual_prices.prediction_week
-        and best_offers.product_id = usual_prices.product_id
+        on all_offers.prediction_week = usual_prices.prediction_week
+        and all_offers.product_id = usual_prices.product_id
 
 )
 

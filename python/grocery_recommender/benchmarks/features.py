@@ -1,6 +1,6 @@
 """What the features of one prediction week cost, beside one script without dbt that computes the same columns.
 
-    python -m grocery_recommender.benchmarks.features WAREHOUSE [--retailer lgsr --lgsr-path FOLDER]
+    python -m grocery_recommender.benchmarks.features WAREHOUSE [--vars "{...}"]
 
 The warehouse has been built; a copy is measured. dbt's side: the rows of the target week are deleted from all feature
 tables, dbt makes them anew, and the wide view is read to its end. The other side: a hand-written script on the same
