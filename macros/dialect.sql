@@ -290,6 +290,24 @@
 {%- endmacro %}
 
 
+{# In how many slices of customers such a week is built. Spark spreads a week over its executors anyway, and a killed
+   build must not leave half a week in a table without transactions. #}
+{% macro customer_slices(prediction_week) -%}
+    {{ return(adapter.dispatch('customer_slices')(prediction_week)) }}
+{%- endmacro %}
+
+{% macro default__customer_slices(prediction_week) -%}
+    {%- set customers = run_query(
+        'select count(distinct customer_key) from ' ~ ref('candidates') ~ ' where prediction_week = ' ~ prediction_week
+    ).columns[0].values() | first -%}
+    {{ return([(customers / var('customers_at_a_time')) | round(0, 'ceil') | int, 1] | max) }}
+{%- endmacro %}
+
+{% macro spark__customer_slices(prediction_week) -%}
+    {{ return(1) }}
+{%- endmacro %}
+
+
 {# Takes some weeks out of such a table. #}
 {% macro drop_weeks(relation, weeks) -%}
     {{ return(adapter.dispatch('drop_weeks')(relation, weeks)) }}

@@ -2,7 +2,9 @@
 
    The model's SQL describes one week, {{ prediction_week() }}; this materialization runs it for each week of
    ref('prediction_weeks') that the table does not hold yet and appends the rows. Memory is bounded by one week,
-   and a weekly run computes the new week only.
+   and a weekly run computes the new week only. Where even a week is too much, the model keeps its inputs to
+   {{ customer_slice('customer_key') }}: the customers of ref('candidates') are then taken some thousand at a time, so
+   that what they need stays in memory however many there are.
 
    A stored week is kept while its build_fingerprint (the content of its window, the code, the vars) is the one
    that prediction_weeks gives; otherwise it is computed again. Weeks that are no longer predicted are dropped,
@@ -13,8 +15,25 @@
 {%- endmacro %}
 
 
-{% macro sql_of_prediction_week(compiled_sql, prediction_week) -%}
-    {{ return(compiled_sql | replace('__prediction_week__', prediction_week)) }}
+{# Where nobody replaces the numbers, as in unit tests, the one slice holds all customers. #}
+{% macro customer_slice(customer_key) -%}
+    abs({{ customer_key }} % /* slices */ 1) = /* slice */ 0
+{%- endmacro %}
+
+
+{# The model's SQL once for each slice of a week. #}
+{% macro queries_of_prediction_week(compiled_sql, prediction_week) -%}
+    {%- set slices = customer_slices(prediction_week) if '/* slices */' in compiled_sql else 1 -%}
+    {%- set queries = [] -%}
+    {%- for slice in range(slices) -%}
+        {%- do queries.append(
+            compiled_sql
+            | replace('__prediction_week__', prediction_week)
+            | replace('/* slices */ 1', slices)
+            | replace('/* slice */ 0', slice)
+        ) -%}
+    {%- endfor -%}
+    {{ return(queries) }}
 {%- endmacro %}
 
 
@@ -42,22 +61,25 @@
     {%- set to_build = wanted.keys() | reject('in', kept) | list -%}
     {{ log('     ' ~ this.identifier ~ ': ' ~ to_build | length ~ ' prediction weeks to build, '
            ~ kept | length ~ ' kept', info=True) }}
+    {%- set queries = [] -%}
+    {%- for week in to_build -%}
+        {%- do queries.extend(queries_of_prediction_week(sql, week)) -%}
+    {%- endfor -%}
 
     {%- if kept -%}
         {%- call statement('main') -%}
             {{ drop_weeks(this, stale) if stale else 'select 1' }}
         {%- endcall -%}
         {%- set destination = this -%}
-        {%- set to_insert = to_build -%}
     {%- else -%}
         {%- call statement('main') -%}
-            {{ create_weekly_table(intermediate, sql_of_prediction_week(sql, to_build[0])) }}
+            {{ create_weekly_table(intermediate, queries[0]) }}
         {%- endcall -%}
         {%- set destination = intermediate -%}
-        {%- set to_insert = to_build[1:] -%}
+        {%- set queries = queries[1:] -%}
     {%- endif -%}
-    {%- for week in to_insert -%}
-        {%- do run_query('insert into ' ~ destination ~ ' by name ' ~ sql_of_prediction_week(sql, week)) -%}
+    {%- for query in queries -%}
+        {%- do run_query('insert into ' ~ destination ~ ' by name ' ~ query) -%}
     {%- endfor -%}
 
     {%- if not kept -%}

@@ -10,19 +10,20 @@ prediction_week as (
 
 candidates as (
 
-    select * from {{ ref('candidates') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('candidates') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }}
 
 ),
 
 item_days as (
 
-    select * from {{ ref('customer_item_days') }}
+    select * from {{ ref('customer_item_days') }} where {{ customer_slice('customer_key') }}
 
 ),
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days') }} where {{ customer_slice('customer_key') }}
 
 ),
 

@@ -13,13 +13,15 @@ prediction_week as (
 
 candidates as (
 
-    select * from {{ ref('candidates') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('candidates') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }}
 
 ),
 
 waits as (
 
-    select * from {{ ref('repurchase_waits') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('repurchase_waits') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }}
 
 ),
 
@@ -37,13 +39,14 @@ product_features as (
 
 customer_item_features as (
 
-    select * from {{ ref('customer_item_features') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('customer_item_features') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }}
 
 ),
 
 item_weeks as (
 
-    select * from {{ ref('customer_item_weeks') }}
+    select * from {{ ref('customer_item_weeks') }} where {{ customer_slice('customer_key') }}
 
 ),
 

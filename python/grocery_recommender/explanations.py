@@ -7,8 +7,8 @@ Lundberg et al.: From local explanations to global understanding with explainabl
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import lightgbm
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
-from grocery_recommender.progress import report
+from grocery_recommender.streaming import Passage, map_in_arrow
 
 # Contributions of one feature are added to those of its family, whose facts a sentence can say.
 FAMILIES = ("history", "timing", "offer", "likeness", "product", "customer")
@@ -71,9 +71,7 @@ def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.
     return contributions @ is_member
 
 
-def explain(
-    session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str
-) -> pa.RecordBatchReader:
+def explain(session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str) -> Any:
     """Contributions of the families for the pairs of the target week that are to be explained.
 
     Parameters
@@ -87,30 +85,24 @@ def explain(
 
     Returns
     -------
-    pyarrow.RecordBatchReader
-        In ``SCHEMA``, one row per pair; ``BATCH_ROWS`` rows are in memory at a time.
+    pyarrow.RecordBatchReader or pyspark.sql.DataFrame
+        In ``SCHEMA``, one row per pair; a batch of rows is in memory at a time.
     """
     connection = session.cursor()
     target_week = weeks[-1].prediction_week
+    _, booster, _ = runs.load_boosters(connection, runs_sql, target_week, "production")
+    query = f"""
+        select {", ".join((*classifier.KEYS, *booster.feature_name()))} from ({features_sql})
+        where prediction_week = {target_week}
+            and (customer_id, product_id) in (select customer_id, product_id from ({shown_sql}) where is_explained)
+    """
+    return map_in_arrow(connection, [Passage("contributions", query, partial(_explained, booster))], SCHEMA, BATCH_ROWS)
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        started, rows = time.monotonic(), 0
-        _, booster, _ = runs.load_boosters(connection, runs_sql, target_week, "production")
-        names = booster.feature_name()
-        reader = connection.sql(
-            f"""
-            select {", ".join((*classifier.KEYS, *names))} from ({features_sql})
-            where prediction_week = ?
-                and (customer_id, product_id) in (select customer_id, product_id from ({shown_sql}) where is_explained)
-            """,
-            params=[target_week],
-        ).to_arrow_reader(BATCH_ROWS)
-        for batch in reader:
-            contributions = family_contributions(booster, classifier.feature_matrix(batch, names))
-            rows += batch.num_rows
-            keys = [batch.column(name) for name in classifier.KEYS]
-            columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
-            yield pa.RecordBatch.from_arrays([*keys, *columns], names=SCHEMA.names).cast(SCHEMA)
-        report(f"contributions: {rows:,} pairs, {time.monotonic() - started:.1f} s")
 
-    return pa.RecordBatchReader.from_batches(SCHEMA, batches())
+def _explained(booster: lightgbm.Booster, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    names = booster.feature_name()
+    for batch in batches:
+        contributions = family_contributions(booster, classifier.feature_matrix(batch, names))
+        keys = [batch.column(name) for name in classifier.KEYS]
+        columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
+        yield pa.RecordBatch.from_arrays([*keys, *columns], names=SCHEMA.names).cast(SCHEMA)

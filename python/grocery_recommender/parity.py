@@ -15,8 +15,12 @@ from pathlib import Path
 import duckdb
 
 SCHEMAS = ("staging", "core", "grid", "ml", "features")
-# Hashes of an engine's own, the time of loading, and JSON, in which an engine writes 1e-9 and the other 1E-9.
-NOT_COMPARED = {"build_fingerprint", "loaded_at", "raw_line"}
+# Hashes of an engine's own and what they name, times, and JSON, in which an engine writes 1e-9 and the other 1E-9.
+NOT_COMPARED = {
+    *("build_fingerprint", "input_fingerprint", "model_run_id"),
+    *("loaded_at", "fitted_at", "fit_seconds"),
+    "raw_line",
+}
 TOLERANCE = 1e-9
 
 
@@ -104,8 +108,9 @@ def _compare_table(connection: duckdb.DuckDBPyConnection, schema: str, table: st
     sources = {engine: _source(engine, schema, table, folder) for engine in ("duck", "spark")}
     types = {name: kind for name, kind, *_ in connection.execute(f"describe from {sources['duck']}").fetchall()}
     names = {name for name, *_ in connection.execute(f"describe from {sources['spark']}").fetchall()}
-    numbers = [name for name in types if name in names and types[name] in ("FLOAT", "DOUBLE")]
-    exact = [name for name in types if name in names and name not in NOT_COMPARED and name not in numbers]
+    compared = [name for name in types if name in names and name not in NOT_COMPARED]
+    numbers = [name for name in compared if types[name] in ("FLOAT", "DOUBLE")]
+    exact = [name for name in compared if name not in numbers]
     for engine, source in sources.items():
         columns = [
             f"(select name from {engine}_keys where key = rows.{name}) as {name}"

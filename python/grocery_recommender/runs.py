@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -23,6 +24,7 @@ from grocery_recommender import classifier
 from grocery_recommender.classifier import ClassifierConfig, Examples
 from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
 from grocery_recommender.progress import report
+from grocery_recommender.run_variables import run_variables
 from grocery_recommender.sampling import customer_sample
 
 SCHEMA = pa.schema(
@@ -95,7 +97,7 @@ def fit_runs(
             f"not enough history to learn from: {len(weeks)} prediction weeks are possible, at least 4 are needed;"
             " load more weeks, or lower minimum_history_weeks"
         )
-    (code_version,) = session.execute("select getvariable('code_version')").fetchall()[0]
+    code_version = run_variables(Path.cwd())["code_version"]
     models = [classifier.configured(config, parameters) for config in MODELS]
     known = {run["model_run_id"] for run in stored.to_pylist()}
     wanted = {
@@ -172,11 +174,11 @@ def load_boosters(
     model_run_id, binary, ranker
         The id is that of the binary run, which the probabilities come from.
     """
-    rows = connection.execute(
+    rows = connection.sql(
         f"select objective, model_run_id, model_text from ({runs_sql}) where target_week <= ? and purpose = ?"
         " qualify row_number() over (partition by objective order by target_week desc, fitted_at desc, model_run_id)"
         " = 1",
-        [target_week, purpose],
+        params=[target_week, purpose],
     ).fetchall()
     found = {objective: (run_id, text) for objective, run_id, text in rows}
     run_id, binary_text = found["binary"]

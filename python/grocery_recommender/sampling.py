@@ -13,6 +13,6 @@ def customer_sample(pairs: int, at_most: int) -> str:
     at_most
         How many are wanted; where there are fewer, all are kept.
     """
-    # The first 32 bits of a hash decide.
-    limit = min(at_most / max(pairs, 1), 1) * 2**32
-    return f"cast('0x' || substr(md5(customer_id), 1, 8) as bigint) < {limit:.0f}"
+    # The first 32 bits of a hash decide; hex digits sort as the numbers that they write.
+    share = min(at_most / max(pairs, 1), 1)
+    return f"substr(md5(customer_id), 1, 8) <= '{int(share * 0xFFFFFFFF):08x}'"

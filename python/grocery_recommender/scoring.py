@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
+import lightgbm
 import pyarrow as pa
 
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
-from grocery_recommender.progress import report
+from grocery_recommender.streaming import Passage, map_in_arrow
 
-BATCH_ROWS = 50_000
 PURPOSES = {"validation": "evaluation", "test": "evaluation", "score": "production"}
 # Features that the baselines and the reasons are made of: they pass by here once, so nobody joins them again.
 FACTS = (
@@ -28,6 +28,7 @@ FACTS = (
     "known_offer_display_share",
     "known_offer_price_drop_share",
 )
+PASSED_THROUGH = (*classifier.KEYS, "candidate_source", *FACTS)
 SCHEMA = pa.schema(
     [
         ("prediction_week", pa.int32()),
@@ -42,7 +43,7 @@ SCHEMA = pa.schema(
 )
 
 
-def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str) -> pa.RecordBatchReader:
+def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str) -> Any:
     """Score the validation and test weeks with the evaluation run, the target week with the production run.
 
     Parameters
@@ -56,26 +57,29 @@ def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, ru
 
     Returns
     -------
-    pyarrow.RecordBatchReader
-        In ``SCHEMA``, one row per candidate; ``BATCH_ROWS`` rows are in memory at a time.
+    pyarrow.RecordBatchReader or pyspark.sql.DataFrame
+        In ``SCHEMA``, one row per candidate; a batch of rows is in memory at a time.
     """
     connection = session.cursor()
-    target_week = weeks[-1].prediction_week
-    passed_through = (*classifier.KEYS, "candidate_source", *FACTS)
+    passages = []
+    for week in weeks:
+        if week.week_role not in PURPOSES:
+            continue
+        purpose = PURPOSES[week.week_role]
+        run_id, binary, ranker = runs.load_boosters(connection, runs_sql, weeks[-1].prediction_week, purpose)
+        columns = ", ".join(dict.fromkeys((*PASSED_THROUGH, *binary.feature_name())))
+        passages.append(
+            Passage(
+                f"scores, week {week.prediction_week}",
+                f"select {columns} from ({features_sql}) where prediction_week = {week.prediction_week}",
+                partial(_scored, run_id, binary, ranker),
+            )
+        )
+    return map_in_arrow(connection, passages, SCHEMA)
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for week in weeks:
-            if week.week_role not in PURPOSES:
-                continue
-            started, rows = time.monotonic(), 0
-            run_id, binary, ranker = runs.load_boosters(connection, runs_sql, target_week, PURPOSES[week.week_role])
-            columns = ", ".join(dict.fromkeys((*passed_through, *binary.feature_name())))
-            reader = connection.sql(
-                f"select {columns} from ({features_sql}) where prediction_week = ?", params=[week.prediction_week]
-            ).to_arrow_reader(BATCH_ROWS)
-            for scored in classifier.score_batches(reader, binary, ranker, passed_through):
-                rows += scored.num_rows
-                yield scored.append_column("model_run_id", pa.repeat(run_id, scored.num_rows)).cast(SCHEMA)
-            report(f"scores, week {week.prediction_week}: {rows:,} candidates, {time.monotonic() - started:.1f} s")
 
-    return pa.RecordBatchReader.from_batches(SCHEMA, batches())
+def _scored(
+    run_id: str, binary: lightgbm.Booster, ranker: lightgbm.Booster, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for scored in classifier.score_batches(batches, binary, ranker, PASSED_THROUGH):
+        yield scored.append_column("model_run_id", pa.repeat(run_id, scored.num_rows)).cast(SCHEMA)

@@ -1,7 +1,8 @@
 """Python models on Spark: the part of DuckDB's connections and relations that they use, on a Spark session.
 
-What a model reads is a query on either engine, and comes as Arrow; what it returns is saved as Parquet. A step that
-computes one prediction week at a time runs on the driver with that week's rows.
+What a model reads is a query on either engine, and comes as Arrow; what it returns is saved as Parquet. Scores and
+explanations are computed on the executors; a step that computes one prediction week at a time, and the fit of the
+boosters, run on the driver with that week's rows or the sampled examples.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+
+from grocery_recommender.streaming import Passage
 
 # Rows that are handed to Spark at a time, so that the driver holds no whole table.
 ROWS_PER_WRITE = 1_000_000
@@ -67,6 +70,13 @@ class Session:
     def table(self, name: str) -> Relation:
         """What ``dbt.ref`` gives to a model."""
         return self.sql(f"select * from {name}")
+
+    def map_in_arrow(self, passages: Sequence[Passage], schema: pa.Schema) -> DataFrame:
+        """The rows of all passages, changed on the executors."""
+        result = self.spark.createDataFrame(schema.empty_table())
+        for passage in passages:
+            result = result.unionAll(self.sql(passage.query).frame().mapInArrow(passage.function, result.schema))
+        return result
 
     def save(self, rows: DataFrame | Relation | pa.Table | pa.RecordBatchReader, name: str) -> None:
         """Write what a model returned as the table ``name``, in place of any that is there."""

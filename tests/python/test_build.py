@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import conftest
@@ -319,12 +321,16 @@ def test_every_feature_is_what_a_script_by_hand_makes_of_the_grid(full_warehouse
     assert all(count < pairs / 100 for count in different.values())
 
 
-def test_a_full_refresh_gives_the_same_features(past_week_from_full_data: Warehouse) -> None:
+def test_a_full_refresh_in_slices_of_customers_gives_the_same_features(past_week_from_full_data: Warehouse) -> None:
     before = fingerprints(past_week_from_full_data, ("features",))
-    result = past_week_from_full_data.dbt("run", "--full-refresh", "--select", "path:models/features")
+    in_slices = replace(
+        past_week_from_full_data, variables=past_week_from_full_data.variables | {"customers_at_a_time": 70}
+    )
+    result = in_slices.dbt("run", "--full-refresh", "--select", "path:models/features")
     assert result.returncode == 0, result.stdout[-6000:]
-    assert fingerprints(past_week_from_full_data, ("features",)) == before
+    assert fingerprints(in_slices, ("features",)) == before
     assert len(before) >= 10
+    assert re.search(r"% [2-9]\) = 1", (in_slices.folder / "logs" / "dbt.log").read_text())
 
 
 @pytest.mark.parametrize("forgotten", ["description", "range"])
