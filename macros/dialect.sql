@@ -88,17 +88,17 @@
 {%- endmacro %}
 
 
-{# Dot product of two vectors of equal length. #}
+{# Dot product of two vectors of equal length; added up in doubles, so that the order of adding does not show. #}
 {% macro dot_product(left_vector, right_vector) -%}
     {{ return(adapter.dispatch('dot_product')(left_vector, right_vector)) }}
 {%- endmacro %}
 
 {% macro default__dot_product(left_vector, right_vector) -%}
-    list_inner_product({{ left_vector }}, {{ right_vector }})
+    list_inner_product(cast({{ left_vector }} as double[]), cast({{ right_vector }} as double[]))
 {%- endmacro %}
 
 {% macro spark__dot_product(left_vector, right_vector) -%}
-    aggregate(zip_with({{ left_vector }}, {{ right_vector }}, (x, y) -> x * y), 0D, (total, x) -> total + x)
+    aggregate(zip_with({{ left_vector }}, {{ right_vector }}, (x, y) -> cast(x as double) * y), 0D, (total, x) -> total + x)
 {%- endmacro %}
 
 

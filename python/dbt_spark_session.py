@@ -6,6 +6,8 @@ adapter of dbt-spark, which knows Python models on Databricks only. Without dbt-
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,8 @@ if spark is not None:
             config.credentials.server_side_parameters |= {
                 f"spark.grocery.{name}": value for name, value in run_variables(Path.cwd()).items()
             }
+            # The executors need what this environment holds; on a cluster of hosts the variable says where that is.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
         @property
         def default_python_submission_method(self) -> str:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from grocery_recommender import publishing
 
 
@@ -23,10 +21,5 @@ def model(dbt, session):
         "products": dbt.ref("dim_products"),
         "weeks": dbt.ref("dim_weeks"),
     }
-    return publishing.publish(
-        session.cursor(),
-        {name: mart.sql_query() for name, mart in marts.items()},
-        Path(dbt.config.meta_get("publish_folder")),
-        documented_as={"products": "core.dim_products", "weeks": "core.dim_weeks"},
-        key=publishing.pseudonym_key(dbt.config.meta_get("pseudonymous_customer_ids")),
-    )
+    folder, pseudonymous = dbt.config.meta_get("publish_folder"), dbt.config.meta_get("pseudonymous_customer_ids")
+    return publishing.publish_relations(session.cursor(), marts, folder, pseudonymous)

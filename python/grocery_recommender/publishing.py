@@ -28,6 +28,8 @@ from grocery_recommender.progress import report
 STORAGE_VERSION = "v1.4.0"
 KEPT_VERSIONS = 2
 SHORTEST_KEY = 16
+# Marts that another layer documents.
+DOCUMENTED_AS = {"products": "core.dim_products", "weeks": "core.dim_weeks"}
 SCHEMA = pa.schema(
     [
         ("mart", pa.string()),
@@ -38,6 +40,29 @@ SCHEMA = pa.schema(
         ("published_at", pa.timestamp("us")),
     ]
 )
+
+
+def publish_relations(connection: Any, marts: dict[str, Any], folder: str, pseudonymous: bool) -> pa.Table:
+    """Publish the relations of a dbt Python model, with the customers' ids or with pseudonyms.
+
+    Parameters
+    ----------
+    connection
+        Where the marts can be read; it must not be in a transaction.
+    marts
+        Relation of each mart by the name under which it is published.
+    folder
+        Where publications live.
+    pseudonymous
+        Whether ``customer_id`` is replaced; the key comes from the environment, see ``pseudonym_key``.
+
+    Returns
+    -------
+    pyarrow.Table
+        The manifest, see ``publish``.
+    """
+    queries = {name: mart.sql_query() for name, mart in marts.items()}
+    return publish(connection, queries, Path(folder), DOCUMENTED_AS, pseudonym_key(pseudonymous))
 
 
 def publish(

@@ -209,3 +209,17 @@ def test_pseudonyms_need_a_key(monkeypatch: pytest.MonkeyPatch, key: str) -> Non
     assert publishing.pseudonym_key(False) is None
     with pytest.raises(ValueError, match="GROCERY_PSEUDONYM_KEY"):
         publishing.pseudonym_key(True)
+
+
+@pytest.mark.parametrize("pseudonymous", [False, True])
+def test_relations_are_published_with_ids_or_with_pseudonyms(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pseudonymous: bool
+) -> None:
+    monkeypatch.setenv("GROCERY_PSEUDONYM_KEY", "a" * 16)
+    connection = duckdb.connect()
+    lists = connection.sql("select 'ann' as customer_id, 'milk' as product_id")
+    publishing.publish_relations(connection, {"shopping_lists": lists}, str(tmp_path), pseudonymous)
+    with duckdb.connect(str(tmp_path / "current" / "serving.duckdb"), read_only=True) as reader:
+        ((customer, product),) = reader.execute("from marts.shopping_lists").fetchall()
+    assert (customer == "ann") != pseudonymous
+    assert product == "milk"

@@ -130,7 +130,12 @@ def test_every_table_is_the_same_on_both_engines(comparisons: list[parity.Compar
 def test_every_layer_is_compared(comparisons: list[parity.Comparison]) -> None:
     rows = {comparison.table: comparison.rows for comparison in comparisons}
     assert {table.split(".")[0] for table in rows} == set(parity.SCHEMAS)
-    for table in ("core.fct_basket_items", "grid.customer_item_weeks", "features.customer_item_features"):
+    for table in (
+        "core.fct_basket_items",
+        "grid.customer_item_weeks",
+        "features.customer_item_features",
+        "ml.candidate_scores",
+    ):
         assert rows[table] > 1000, table
 
 
