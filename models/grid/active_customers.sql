@@ -1,4 +1,5 @@
--- Who gets recommendations in which week: customers seen in the last weeks before it.
+-- Who gets recommendations in which week: customers seen in the last weeks before it. Of these a sample teaches, the
+-- same customers week after week: learning costs no more in a larger shop.
 with
 
 prediction_weeks as (
@@ -13,7 +14,7 @@ customer_days as (
 
 ),
 
-final as (
+active as (
 
     select distinct
         prediction_weeks.prediction_week,
@@ -22,6 +23,19 @@ final as (
     inner join customer_days
         on customer_days.week_index between prediction_weeks.prediction_week_index - {{ var('active_weeks') }}
         and prediction_weeks.window_last_week_index
+
+),
+
+final as (
+
+    select
+        prediction_week,
+        customer_id,
+        row_number() over (
+            partition by prediction_week
+            order by {{ hash_share("concat('training/', customer_id)") }} asc, customer_id asc
+        ) <= {{ var('training_customers') }} as is_learnt_from
+    from active
 
 )
 

@@ -27,6 +27,7 @@ FEATURE_CODE = (
     "models/grid",
     "models/features",
     "models/ml/retrieval",
+    "models/ml/ranking/training_examples.sql",
     "python/grocery_recommender/als.py",
     "python/grocery_recommender/identifiers.py",
     "python/grocery_recommender/prediction_weeks.py",

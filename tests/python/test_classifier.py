@@ -101,11 +101,12 @@ def test_a_stored_booster_scores_like_the_fitted_one() -> None:
     ranker = fit(data, LAMBDARANK)
     again = [lightgbm.Booster(model_str=booster.model_to_string()) for booster in (binary, ranker)]
     scored = pa.Table.from_batches(classifier.score_batches(table.to_reader(max_chunksize=700), *again))
-    np.testing.assert_array_equal(scored["purchase_probability"].to_numpy(), binary.predict(data.features))
-    likely = binary.predict(data.features) >= classifier.RANKING_FLOOR
-    unlikely_scores = binary.predict(data.features) + classifier.BELOW_ALL_RANKING_SCORES
-    expected = np.where(likely, ranker.predict(data.features), unlikely_scores)
-    np.testing.assert_array_equal(scored["ranking_score"].to_numpy(), expected)
+    probabilities = binary.predict(data.features)
+    np.testing.assert_allclose(scored["purchase_probability"].to_numpy(), probabilities, rtol=1e-12)
+    blended = ranker.predict(data.features) + 0.5 * np.log(probabilities / (1 - probabilities))
+    likely = probabilities >= classifier.RANKING_FLOOR
+    expected = np.where(likely, blended, probabilities + classifier.BELOW_ALL_RANKING_SCORES)
+    np.testing.assert_allclose(scored["ranking_score"].to_numpy(), expected, rtol=1e-9)
     assert scored["product_id"].equals(table["product_id"])
 
 

@@ -1,6 +1,7 @@
 {{ config(materialized='per_prediction_week') }}
 
--- Positives, and a sample of the pairs that were not bought; each sampled pair stands for the inverse of its share.
+-- Of the customers that are learnt from: positives, and a sample of the pairs that were not bought; each sampled pair
+-- stands for the inverse of its share.
 with
 
 prediction_week as (
@@ -12,6 +13,12 @@ prediction_week as (
 candidates as (
 
     select * from {{ ref('candidates') }} where prediction_week = {{ prediction_week() }}
+
+),
+
+learnt_from as (
+
+    select * from {{ ref('active_customers') }} where prediction_week = {{ prediction_week() }} and is_learnt_from
 
 ),
 
@@ -27,6 +34,7 @@ labelled as (
         candidates.*,
         item_weeks.product_id is not null as was_bought
     from candidates
+    inner join learnt_from on candidates.customer_id = learnt_from.customer_id
     cross join prediction_week
     left join item_weeks
         on candidates.customer_id = item_weeks.customer_id

@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -403,24 +405,25 @@ def wide(week: int, columns_of: dict[str, list[str]]) -> str:
     )
 
 
-def run_script(warehouse: Path, output: Path) -> dict[str, float]:
-    """Write the wide table of the target week into a new file; seconds of each table."""
+def run_script(warehouse: Path, output: Path, condition: str = "week_role = 'score'") -> dict[str, float]:
+    """Write the wide tables of the prediction weeks of a condition into a new file; seconds of each table."""
+    seconds: dict[str, float] = defaultdict(float)
     with duckdb.connect(str(output), config=SETTINGS) as connection:
         connection.execute(f"attach '{warehouse}' as warehouse (read_only); use warehouse")
-        ((week, *place),) = connection.execute(
+        weeks = connection.execute(
             "select prediction_week, prediction_week_index, window_first_week_index, window_last_week_index,"
-            " cast(starts_on as varchar) from grid.prediction_weeks where week_role = 'score'"
+            f" cast(starts_on as varchar) from grid.prediction_weeks where {condition}"
         ).fetchall()
-        seconds = {}
-        columns_of = {}
-        for name, query in script(week, *place).items():
+        for week, *place in weeks:
+            columns_of = {}
+            for name, query in script(week, *place).items():
+                started = time.perf_counter()
+                connection.execute(f"create or replace temp table {name} as {query}")
+                seconds[name] += time.perf_counter() - started
+                columns_of[name] = connection.table(name).columns
             started = time.perf_counter()
-            connection.execute(f"create temp table {name} as {query}")
-            seconds[name] = time.perf_counter() - started
-            columns_of[name] = connection.table(name).columns
-        started = time.perf_counter()
-        connection.execute(f"create table {output.stem}.main.wide as {wide(week, columns_of)}")
-        seconds["wide"] = time.perf_counter() - started
+            connection.execute(f"create or replace table {output.stem}.main.wide as {wide(week, columns_of)}")
+            seconds["wide"] += time.perf_counter() - started
     return seconds
 
 
@@ -439,7 +442,7 @@ def read_view(warehouse: Path, output: Path) -> dict[str, float]:
     return {"wide": time.perf_counter() - started}
 
 
-PARTS = {"script": run_script, "view": read_view}
+PARTS = {"script": run_script, "scripts": partial(run_script, condition="true"), "view": read_view}
 
 
 def measured(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float, int]:
