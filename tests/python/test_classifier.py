@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import lightgbm
 import numpy as np
@@ -118,6 +122,15 @@ def test_the_ranker_puts_purchases_first() -> None:
     bought = held_out.was_bought.reshape(-1, 15)
     first = bought[np.arange(len(bought)), scores.argmax(axis=1)].mean()
     assert first > 2 * bought.mean()
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")], ids=["unset", "set"])
+def test_waiting_threads_sleep_soon_unless_the_user_says_otherwise(before: dict[str, str], after: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    environment |= {"PYTHONPATH": str(Path(classifier.__file__).parents[1])} | before
+    code = "import grocery_recommender, os; print(os.environ['GOMP_SPINCOUNT'])"
+    seen = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == after
 
 
 def test_nothing_to_tell_apart_is_an_error() -> None:
