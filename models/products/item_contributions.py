@@ -7,4 +7,4 @@ def model(dbt, session):
     features = dbt.ref("candidate_features").sql_query()
     runs = dbt.ref("classifier_runs").sql_query()
     shown = dbt.ref("shown_items").sql_query()
-    return explanations.explain(session, weeks, features, runs, shown)
+    return explanations.explain(dbt, session, weeks, features, runs, shown)

@@ -56,7 +56,7 @@ def performance(connection: Any, weeks: list[PredictionWeek], features_sql: str,
         In ``SCHEMA``, without bounds; empty where the customers on either side bought nothing.
     """
     week_of = {week.week_role: week.prediction_week for week in weeks}
-    _, binary, _ = runs.load_boosters(connection, runs_sql, weeks[-1].prediction_week, "evaluation")
+    binary = runs.load_scorer(connection, runs_sql, weeks[-1].prediction_week, "evaluation").binary
     names = sorted({*binary.feature_name(), BOUGHT_BEFORE})
     columns = ", ".join((*classifier.KEYS, "was_bought", "is_held_out_customer", *names))
     rows = connection.sql(f"select {columns} from ({features_sql})").to_arrow_table()

@@ -16,14 +16,15 @@ import numpy as np
 import pyarrow as pa
 
 from grocery_recommender import classifier, runs
-from grocery_recommender.prediction_weeks import PredictionWeek
-from grocery_recommender.streaming import Passage, map_in_arrow
+from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
+from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
 # Contributions of one feature are added to those of its family, whose facts a sentence can say.
 FAMILIES = ("history", "timing", "offer", "likeness", "product", "customer")
 SCHEMA = pa.schema(
     [
         ("prediction_week", pa.int32()),
+        ("build_fingerprint", pa.string()),
         ("customer_id", pa.string()),
         ("product_id", pa.string()),
         *((f"{family}_contribution", pa.float32()) for family in FAMILIES),
@@ -71,13 +72,17 @@ def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.
     return contributions @ is_member
 
 
-def explain(session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str) -> Any:
+def explain(
+    dbt: Any, session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str
+) -> Any:
     """Contributions of the families for the pairs of the target week that are to be explained.
+
+    A pair whose features and booster are those of its stored contributions is not explained again.
 
     Parameters
     ----------
-    session
-        The connection of the dbt Python model.
+    dbt, session
+        The two arguments of the dbt Python model.
     weeks
         The prediction weeks, in order of time; the last one is the target week.
     features_sql, runs_sql, shown_sql
@@ -89,20 +94,32 @@ def explain(session: Any, weeks: list[PredictionWeek], features_sql: str, runs_s
         In ``SCHEMA``, one row per pair; a batch of rows is in memory at a time.
     """
     connection = session.cursor()
-    target_week = weeks[-1].prediction_week
-    _, booster, _ = runs.load_boosters(connection, runs_sql, target_week, "production")
+    week = weeks[-1]
+    scorer = runs.load_scorer(connection, runs_sql, week.prediction_week, "production")
+    fingerprint = scorer.fingerprint(week)
+    shown = f"select customer_id, product_id from ({shown_sql}) where is_explained"
+    passages = []
+    if (week.prediction_week, fingerprint) in stored_weeks(connection, dbt.this, SCHEMA):
+        stored = f"from {dbt.this} where build_fingerprint = '{fingerprint}'"
+        kept = f"select {', '.join(SCHEMA.names)} {stored} and (customer_id, product_id) in ({shown})"
+        passages.append(Passage("kept contributions", kept, unchanged))
+        shown = f"{shown} except select customer_id, product_id {stored}"
     query = f"""
-        select {", ".join((*classifier.KEYS, *booster.feature_name()))} from ({features_sql})
-        where prediction_week = {target_week}
-            and (customer_id, product_id) in (select customer_id, product_id from ({shown_sql}) where is_explained)
+        select {", ".join((*classifier.KEYS, *scorer.binary.feature_name()))} from ({features_sql})
+        where prediction_week = {week.prediction_week} and (customer_id, product_id) in ({shown})
     """
-    return map_in_arrow(connection, [Passage("contributions", query, partial(_explained, booster))], SCHEMA, BATCH_ROWS)
+    passages.append(Passage("contributions", query, partial(_explained, scorer.binary, fingerprint)))
+    return map_in_arrow(connection, passages, SCHEMA, BATCH_ROWS)
 
 
-def _explained(booster: lightgbm.Booster, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _explained(
+    booster: lightgbm.Booster, fingerprint: str, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
     names = booster.feature_name()
     for batch in batches:
         contributions = family_contributions(booster, classifier.feature_matrix(batch, names))
-        keys = [batch.column(name) for name in classifier.KEYS]
+        week, customers, products = (batch.column(name) for name in classifier.KEYS)
         columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
-        yield pa.RecordBatch.from_arrays([*keys, *columns], names=SCHEMA.names).cast(SCHEMA)
+        fingerprints = pa.repeat(fingerprint, batch.num_rows)
+        rows = pa.RecordBatch.from_arrays([week, fingerprints, customers, products, *columns], names=SCHEMA.names)
+        yield rows.cast(SCHEMA)

@@ -70,12 +70,12 @@ def stream(
         [pa.field("prediction_week", pa.int32()), pa.field("build_fingerprint", pa.string()), *schema]
     )
     connection = session.cursor()
-    kept = _kept_weeks(connection, dbt.this, weeks, full_schema)
+    kept = stored_weeks(connection, dbt.this, full_schema)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for week in weeks:
             started = time.monotonic()
-            if week in kept:
+            if (week.prediction_week, week.build_fingerprint) in kept:
                 rows = connection.sql(
                     f"select {', '.join(full_schema.names)} from {dbt.this} where prediction_week = ?",
                     params=[week.prediction_week],
@@ -113,8 +113,11 @@ def stored_columns(connection: Any, table: Any) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _kept_weeks(connection: Any, table: Any, weeks: list[PredictionWeek], schema: pa.Schema) -> list[PredictionWeek]:
+def stored_weeks(connection: Any, table: Any, schema: pa.Schema) -> set[tuple[int, str]]:
+    """Weeks of the model's own table that may be kept, each with the fingerprint of what it was made from.
+
+    None where the table has other columns than the schema, or dbt was told to build from nothing.
+    """
     if is_full_refresh() or stored_columns(connection, table) != set(schema.names):
-        return []
-    stored = connection.execute(f"select distinct prediction_week, build_fingerprint from {table}").fetchall()
-    return [week for week in weeks if (week.prediction_week, week.build_fingerprint) in stored]
+        return set()
+    return set(connection.execute(f"select distinct prediction_week, build_fingerprint from {table}").fetchall())

@@ -33,6 +33,17 @@ FEATURE_CODE = (
     "python/grocery_recommender/prediction_weeks.py",
     "python/grocery_recommender/tifu_knn.py",
 )
+# What decides the boosters and their scores: an edit elsewhere costs no new fit.
+LEARNING_CODE = (
+    *FEATURE_CODE,
+    "models/ml/ranking",
+    "python/grocery_recommender/classifier.py",
+    "python/grocery_recommender/explanations.py",
+    "python/grocery_recommender/runs.py",
+    "python/grocery_recommender/sampling.py",
+    "python/grocery_recommender/scoring.py",
+    "python/grocery_recommender/streaming.py",
+)
 ALL_CODE = ("dbt_project.yml", "macros", "models", "python")
 
 
@@ -68,5 +79,6 @@ def run_variables(project_folder: Path) -> dict[str, str]:
     return {
         "complete_journey_package": complete_journey_folder(),
         "feature_code_version": code_version(project_folder, FEATURE_CODE),
+        "learning_code_version": code_version(project_folder, LEARNING_CODE),
         "code_version": code_version(project_folder, ALL_CODE),
     }

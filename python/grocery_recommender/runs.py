@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -97,7 +97,7 @@ def fit_runs(
             f"not enough history to learn from: {len(weeks)} prediction weeks are possible, at least 4 are needed;"
             " load more weeks, or lower minimum_history_weeks"
         )
-    code_version = run_variables(Path.cwd())["code_version"]
+    code_version = run_variables(Path.cwd())["learning_code_version"]
     models = [classifier.configured(config, parameters) for config in MODELS]
     known = {run["model_run_id"] for run in stored.to_pylist()}
     wanted = {
@@ -164,16 +164,23 @@ def fit_runs(
     return pa.Table.from_pylist(kept + fitted, schema=SCHEMA)
 
 
-def load_boosters(
-    connection: Any, runs_sql: str, target_week: int, purpose: str
-) -> tuple[str, lightgbm.Booster, lightgbm.Booster]:
-    """The stored boosters that score a target week: its own, or those of the latest week before it.
+@dataclass(frozen=True)
+class Scorer:
+    """The two boosters of a target week, with the ids of their runs."""
 
-    Returns
-    -------
-    model_run_id, binary, ranker
-        The id is that of the binary run, which the probabilities come from.
-    """
+    binary_run_id: str
+    ranker_run_id: str
+    binary: lightgbm.Booster
+    ranker: lightgbm.Booster
+
+    def fingerprint(self, week: PredictionWeek) -> str:
+        """What the scores of a week depend on: its features, and the boosters."""
+        content = json.dumps([week.build_fingerprint, self.binary_run_id, self.ranker_run_id]).encode()
+        return hashlib.sha256(content).hexdigest()
+
+
+def load_scorer(connection: Any, runs_sql: str, target_week: int, purpose: str) -> Scorer:
+    """The stored boosters that score a target week: its own, or those of the latest week before it."""
     rows = connection.sql(
         f"select objective, model_run_id, model_text from ({runs_sql}) where target_week <= ? and purpose = ?"
         " qualify row_number() over (partition by objective order by target_week desc, fitted_at desc, model_run_id)"
@@ -181,12 +188,8 @@ def load_boosters(
         params=[target_week, purpose],
     ).fetchall()
     found = {objective: (run_id, text) for objective, run_id, text in rows}
-    run_id, binary_text = found["binary"]
-    return (
-        run_id,
-        lightgbm.Booster(model_str=binary_text),
-        lightgbm.Booster(model_str=found["lambdarank"][1]),
-    )
+    (binary_run_id, binary), (ranker_run_id, ranker) = found["binary"], found["lambdarank"]
+    return Scorer(binary_run_id, ranker_run_id, lightgbm.Booster(model_str=binary), lightgbm.Booster(model_str=ranker))
 
 
 def _read_examples(

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-import lightgbm
 import pyarrow as pa
 
 from grocery_recommender import classifier, runs
-from grocery_recommender.prediction_weeks import PredictionWeek
-from grocery_recommender.streaming import Passage, map_in_arrow
+from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
+from grocery_recommender.runs import Scorer
+from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
 PURPOSES = {"validation": "evaluation", "test": "evaluation", "score": "production"}
 # Features that the baselines and the reasons are made of: they pass by here once, so nobody joins them again.
@@ -32,6 +32,7 @@ PASSED_THROUGH = (*classifier.KEYS, "candidate_source", *FACTS)
 SCHEMA = pa.schema(
     [
         ("prediction_week", pa.int32()),
+        ("build_fingerprint", pa.string()),
         ("customer_id", pa.string()),
         ("product_id", pa.string()),
         ("candidate_source", pa.string()),
@@ -43,13 +44,15 @@ SCHEMA = pa.schema(
 )
 
 
-def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str) -> Any:
+def score_weeks(dbt: Any, session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str) -> Any:
     """Score the validation and test weeks with the evaluation run, the target week with the production run.
+
+    A week whose features and boosters are those of its stored scores is not scored again.
 
     Parameters
     ----------
-    session
-        The connection of the dbt Python model.
+    dbt, session
+        The two arguments of the dbt Python model.
     weeks
         The prediction weeks, in order of time; the last one is the target week.
     features_sql, runs_sql
@@ -61,25 +64,26 @@ def score_weeks(session: Any, weeks: list[PredictionWeek], features_sql: str, ru
         In ``SCHEMA``, one row per candidate; a batch of rows is in memory at a time.
     """
     connection = session.cursor()
+    stored = stored_weeks(connection, dbt.this, SCHEMA)
     passages = []
     for week in weeks:
         if week.week_role not in PURPOSES:
             continue
         purpose = PURPOSES[week.week_role]
-        run_id, binary, ranker = runs.load_boosters(connection, runs_sql, weeks[-1].prediction_week, purpose)
-        columns = ", ".join(dict.fromkeys((*PASSED_THROUGH, *binary.feature_name())))
-        passages.append(
-            Passage(
-                f"scores, week {week.prediction_week}",
-                f"select {columns} from ({features_sql}) where prediction_week = {week.prediction_week}",
-                partial(_scored, run_id, binary, ranker),
-            )
-        )
+        scorer = runs.load_scorer(connection, runs_sql, weeks[-1].prediction_week, purpose)
+        fingerprint = scorer.fingerprint(week)
+        if (week.prediction_week, fingerprint) in stored:
+            label, source, columns, function = "kept scores", dbt.this, SCHEMA.names, unchanged
+        else:
+            label, source, function = "scores", f"({features_sql})", partial(_scored, scorer, fingerprint)
+            columns = dict.fromkeys((*PASSED_THROUGH, *scorer.binary.feature_name()))
+        query = f"select {', '.join(columns)} from {source} where prediction_week = {week.prediction_week}"
+        passages.append(Passage(f"{label}, week {week.prediction_week}", query, function))
     return map_in_arrow(connection, passages, SCHEMA)
 
 
-def _scored(
-    run_id: str, binary: lightgbm.Booster, ranker: lightgbm.Booster, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for scored in classifier.score_batches(batches, binary, ranker, PASSED_THROUGH):
-        yield scored.append_column("model_run_id", pa.repeat(run_id, scored.num_rows)).cast(SCHEMA)
+def _scored(scorer: Scorer, fingerprint: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for scored in classifier.score_batches(batches, scorer.binary, scorer.ranker, PASSED_THROUGH):
+        for name, value in (("model_run_id", scorer.binary_run_id), ("build_fingerprint", fingerprint)):
+            scored = scored.append_column(name, pa.repeat(value, scored.num_rows))
+        yield scored.select(SCHEMA.names).cast(SCHEMA)

@@ -66,9 +66,10 @@ def test_a_week_is_scored_by_its_own_runs_or_the_latest_before() -> None:
     stored = pa.concat_tables([stored_runs(200702), stored_runs(200704), stored_runs(200705)])
     connection.register("stored", stored)
     for week, expected in ((200705, 200705), (200704, 200704), (200703, 200702)):
-        run_id, binary, ranker = runs.load_boosters(connection, "select * from stored", week, "production")
-        assert run_id == f"{expected}-production-binary"
-        assert binary.num_trees() == ranker.num_trees() == 1
+        scorer = runs.load_scorer(connection, "select * from stored", week, "production")
+        assert scorer.binary_run_id == f"{expected}-production-binary"
+        assert scorer.ranker_run_id == f"{expected}-production-lambdarank"
+        assert scorer.binary.num_trees() == scorer.ranker.num_trees() == 1
 
 
 def test_parameters_keep_their_types() -> None:

@@ -6,4 +6,4 @@ def model(dbt, session):
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
     features = dbt.ref("candidate_features").sql_query()
     runs = dbt.ref("classifier_runs").sql_query()
-    return scoring.score_weeks(session, weeks, features, runs)
+    return scoring.score_weeks(dbt, session, weeks, features, runs)

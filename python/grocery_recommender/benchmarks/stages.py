@@ -87,12 +87,13 @@ def build(folder: Path, warehouse: Path, workplace: Path) -> Build:
     cpu = 0.0
     for line in process.stdout:
         event = json.loads(line) if line.startswith("{") else {}
-        if event.get("info", {}).get("name") != "NodeFinished":
-            continue
-        node, so_far = event["data"]["node_info"], _cpu_seconds(process.pid)
+        data = event.get("data", {})
+        if not {"node_info", "execution_time"} <= data.keys():
+            continue  # no node has ended
+        node, so_far = data["node_info"], _cpu_seconds(process.pid)
         stage = measured.stages[stage_of(node["node_path"] if node["resource_type"] == "model" else "")]
         stage.nodes += 1
-        stage.seconds += event["data"]["run_result"]["execution_time"]
+        stage.seconds += data["execution_time"]
         stage.cpu_seconds += so_far - cpu
         stage.peak_megabytes = max(stage.peak_megabytes, peak.take())
         cpu = so_far
