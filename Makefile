@@ -44,10 +44,11 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 
 bench: WAREHOUSE = warehouse/complete_journey.duckdb
-bench: $(VENV)/.installed ## features beside a script by hand, and load throughput beside DuckDB's own scan, at two sizes
+bench: $(VENV)/.installed ## features, loading at two sizes, and all stages of a build, beside floors measured in the same run
 	test ! -f $(WAREHOUSE) || PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.features $(WAREHOUSE)
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 5000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.stages --customers 5000
 
 backtest: WEEKS = 4
 backtest: $(VENV)/.installed ## the last weeks re-made one by one, and their figures pooled: make backtest WEEKS=4
