@@ -298,7 +298,7 @@
 
 {% macro default__customer_slices(prediction_week) -%}
     {%- set customers = run_query(
-        'select count(distinct customer_key) from ' ~ ref('candidates') ~ ' where prediction_week = ' ~ prediction_week
+        'select active_customers from ' ~ ref('prediction_weeks') ~ ' where prediction_week = ' ~ prediction_week
     ).columns[0].values() | first -%}
     {{ return([(customers / var('customers_at_a_time')) | round(0, 'ceil') | int, 1] | max) }}
 {%- endmacro %}

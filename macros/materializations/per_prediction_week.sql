@@ -3,8 +3,8 @@
    The model's SQL describes one week, {{ prediction_week() }}; this materialization runs it for each week of
    ref('prediction_weeks') that the table does not hold yet and appends the rows. Memory is bounded by one week,
    and a weekly run computes the new week only. Where even a week is too much, the model keeps its inputs to
-   {{ customer_slice('customer_key') }}: the customers of ref('candidates') are then taken some thousand at a time, so
-   that what they need stays in memory however many there are.
+   {{ customer_slice('customer_key') }}: the active customers are then taken some thousand at a time, so that what they
+   need stays in memory however many there are.
 
    A stored week is kept while its build_fingerprint (the content of its window, the code, the vars) is the one
    that prediction_weeks gives; otherwise it is computed again. Weeks that are no longer predicted are dropped,

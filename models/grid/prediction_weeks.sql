@@ -53,6 +53,26 @@ with_history as (
 
 ),
 
+customer_weeks as (
+
+    select distinct customer_id, week_index
+    from basket_items
+
+),
+
+customers as (
+
+    select
+        with_history.prediction_week,
+        count(distinct customer_weeks.customer_id) as active_customers
+    from with_history
+    inner join customer_weeks
+        on customer_weeks.week_index between with_history.prediction_week_index - {{ var('active_weeks') }}
+        and with_history.window_last_week_index
+    group by with_history.prediction_week
+
+),
+
 basket_item_fingerprints as (
 
     select
@@ -118,6 +138,7 @@ final as (
         with_history.week_role,
         -- Weeks that only teach need the examples that they teach with; the others are scored in full.
         case when with_history.week_role in ('validation', 'test', 'score') then 'full' else 'sampled' end as candidate_coverage,
+        coalesce(customers.active_customers, 0) as active_customers,
         with_history.window_first_week_index,
         with_history.window_last_week_index,
         md5(concat_ws(
@@ -127,6 +148,7 @@ final as (
         with_history.ends_on
     from with_history
     inner join fingerprints on with_history.prediction_week = fingerprints.prediction_week
+    left join customers on with_history.prediction_week = customers.prediction_week
 
 )
 

@@ -37,7 +37,7 @@ SEED = 20060410
 
 
 def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: str, examples_sql: str) -> pa.Table:
-    """Importance of all features in the runs of the target week.
+    """Importance of all features in the latest runs of the target week.
 
     Parameters
     ----------
@@ -60,6 +60,8 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
     examples = classifier.examples_from_rows(rows.to_arrow_table())
     runs = connection.sql(
         f"select model_run_id, purpose, objective, feature_names, model_text from ({runs_sql}) where target_week = ?"
+        # Of a week that was built again, with other code or vars, the latest runs count.
+        " qualify row_number() over (partition by purpose, objective order by fitted_at desc, model_run_id) = 1"
         " order by model_run_id",
         params=[weeks[-1].prediction_week],
     ).fetchall()

@@ -3,6 +3,7 @@
 -- Which customer and product pairs get a score: everything bought in the window, and the new products that any of
 -- five sources proposes. Of a product with several sources, the first is named. With the keys of the items, at every
 -- level, whose history the features of the pair look at.
+{% set customer_key = surrogate_key(['customer_id']) %}
 {% set sources = ['repeat', 'als', 'neighbours', 'category', 'offer', 'popularity'] %}
 
 with
@@ -15,7 +16,8 @@ prediction_week as (
 
 active_customers as (
 
-    select * from {{ ref('active_customers') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('active_customers') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice(customer_key) }}
 
 ),
 
@@ -27,19 +29,22 @@ item_weeks as (
 
 tifu_knn as (
 
-    select * from {{ ref('tifu_knn') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('tifu_knn') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice(customer_key) }}
 
 ),
 
 als_candidates as (
 
-    select * from {{ ref('als_candidates') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('als_candidates') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice(customer_key) }}
 
 ),
 
 category_candidates as (
 
-    select * from {{ ref('category_candidates') }} where prediction_week = {{ prediction_week() }}
+    select * from {{ ref('category_candidates') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice(customer_key) }}
 
 ),
 
