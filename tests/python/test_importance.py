@@ -40,10 +40,12 @@ def figures() -> dict[tuple[str, str], dict]:
             "objective": config.objective,
             "feature_names": ["signal", "noise"],
             "model_text": classifier.fit(binned, config, rounds=10).model_to_string(),
+            "fitted_at": 2,
         }
         for purpose in ("evaluation", "production")
         for config in (classifier.BINARY, classifier.LAMBDARANK)
     ]
+    runs.append(runs[0] | {"model_run_id": "superseded", "fitted_at": 1})
     connection = duckdb.connect()
     connection.register("examples", examples)
     connection.register("runs", pa.Table.from_pylist(runs))
@@ -57,6 +59,11 @@ def test_the_feature_that_matters_leads(figures: dict[tuple[str, str], dict]) ->
             assert figures[run, "signal"][measure] > figures[run, "noise"][measure]
     signal, noise = (figures["evaluation-binary", name]["permutation_importance"] for name in ("signal", "noise"))
     assert signal > 0.05 > abs(noise)
+
+
+def test_runs_of_an_earlier_build_of_the_week_are_left_out(figures: dict[tuple[str, str], dict]) -> None:
+    assert len({run for run, _ in figures}) == 4
+    assert ("superseded", "signal") not in figures
 
 
 def test_features_that_were_screened_out_are_listed(figures: dict[tuple[str, str], dict]) -> None:
