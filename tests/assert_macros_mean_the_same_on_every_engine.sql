@@ -34,7 +34,7 @@ checks as (
     union all
     select 'days_between', {{ days_between("date '2017-02-27'", "date '2017-03-01'") }} = 2
     union all
-    select 'fail_with', case when 1 = 2 then {{ fail_with("'never'") }} else 1 end = 1
+    select 'fail_with', case when 1 = 2 then {{ fail_with("'never'") }} else 1 end = 1 -- noqa: ST10
     union all
     select 'run_timestamp', {{ run_timestamp() }} > timestamp '2020-01-01 00:00:00'
     union all
