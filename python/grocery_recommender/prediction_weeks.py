@@ -116,7 +116,7 @@ def stored_columns(connection: Any, table: Any) -> set[str]:
 def stored_weeks(connection: Any, table: Any, schema: pa.Schema) -> set[tuple[int, str]]:
     """Weeks of the model's own table that may be kept, each with the fingerprint of what it was made from.
 
-    None where the table has other columns than the schema, or dbt was told to build from nothing.
+    Empty where the table has other columns than the schema, or dbt was told to build from nothing.
     """
     if is_full_refresh() or stored_columns(connection, table) != set(schema.names):
         return set()
