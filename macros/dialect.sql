@@ -72,19 +72,18 @@
 {%- endmacro %}
 
 
-{# A 64-bit key made of the values alone: the same in every run, shorter to join and to group by than text. Engines
-   make other keys of the same values, so that a key never leaves the warehouse. #}
+{# A key from 0 to 2^63 - 1, made of the values alone: the same in every run, shorter to join and to group by than
+   text. Engines make other keys of the same values, so that a key never leaves the warehouse. #}
 {% macro surrogate_key(columns) -%}
     {{ return(adapter.dispatch('surrogate_key')(columns)) }}
 {%- endmacro %}
 
-{# Without its lowest bit, since DuckDB's hash is unsigned and Spark has no unsigned numbers. #}
 {% macro default__surrogate_key(columns) -%}
     cast(hash({{ columns | join(', ') }}) >> 1 as bigint)
 {%- endmacro %}
 
 {% macro spark__surrogate_key(columns) -%}
-    xxhash64({{ columns | join(', ') }})
+    shiftrightunsigned(xxhash64({{ columns | join(', ') }}), 1)
 {%- endmacro %}
 
 
@@ -290,8 +289,9 @@
 {%- endmacro %}
 
 
-{# In how many slices of customers such a week is built. Spark spreads a week over its executors anyway, and a killed
-   build must not leave half a week in a table without transactions. #}
+{# The first and the last customer key of each slice in which such a week is built: ranges of hashes hold equally many
+   customers. Spark spreads a week over its executors anyway, and a killed build must not leave half a week in a table
+   without transactions. #}
 {% macro customer_slices(prediction_week) -%}
     {{ return(adapter.dispatch('customer_slices')(prediction_week)) }}
 {%- endmacro %}
@@ -300,11 +300,16 @@
     {%- set customers = run_query(
         'select active_customers from ' ~ ref('prediction_weeks') ~ ' where prediction_week = ' ~ prediction_week
     ).columns[0].values() | first -%}
-    {{ return([(customers / var('customers_at_a_time')) | round(0, 'ceil') | int, 1] | max) }}
+    {%- set slices = [(customers / var('customers_at_a_time')) | round(0, 'ceil') | int, 1] | max -%}
+    {%- set ranges = [] -%}
+    {%- for slice in range(slices) -%}
+        {%- do ranges.append([2 ** 63 * slice // slices, 2 ** 63 * (slice + 1) // slices - 1]) -%}
+    {%- endfor -%}
+    {{ return(ranges) }}
 {%- endmacro %}
 
 {% macro spark__customer_slices(prediction_week) -%}
-    {{ return(1) }}
+    {{ return([[0, 2 ** 63 - 1]]) }}
 {%- endmacro %}
 
 

@@ -1,5 +1,5 @@
--- Who gets recommendations in which week: customers seen in the last weeks before it. Of these a sample teaches, the
--- same customers week after week: learning costs no more in a larger shop.
+-- Whose candidates are made in which week: customers seen in the last weeks before it. Of these a sample teaches, the
+-- same customers week after week, and a week that only teaches needs no others: learning costs no more in a larger shop.
 with
 
 prediction_weeks as (
@@ -18,6 +18,7 @@ active as (
 
     select distinct
         prediction_weeks.prediction_week,
+        prediction_weeks.candidate_coverage,
         customer_days.customer_id
     from prediction_weeks
     inner join customer_days
@@ -36,6 +37,7 @@ final as (
             order by {{ hash_share("concat('training/', customer_id)") }} asc, customer_id asc
         ) <= {{ var('training_customers') }} as is_learnt_from
     from active
+    qualify candidate_coverage = 'full' or is_learnt_from
 
 )
 

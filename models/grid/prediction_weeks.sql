@@ -138,7 +138,10 @@ final as (
         with_history.week_role,
         -- Weeks that only teach need the examples that they teach with; the others are scored in full.
         case when with_history.week_role in ('validation', 'test', 'score') then 'full' else 'sampled' end as candidate_coverage,
-        coalesce(customers.active_customers, 0) as active_customers,
+        case
+            when candidate_coverage = 'full' then coalesce(customers.active_customers, 0)
+            else least(coalesce(customers.active_customers, 0), {{ var('training_customers') }})
+        end as active_customers,
         with_history.window_first_week_index,
         with_history.window_last_week_index,
         md5(concat_ws(

@@ -176,17 +176,11 @@ final as (
     from pairs
     cross join prediction_week
     left join product_items on pairs.product_id = product_items.product_id
-    left join active_customers on pairs.customer_id = active_customers.customer_id
     left join bought on pairs.customer_id = bought.customer_id and pairs.product_id = bought.product_id
     -- A week that only teaches needs the pairs that it teaches with.
     where prediction_week.candidate_coverage = 'full'
-        or (
-            active_customers.is_learnt_from
-            and (
-                bought.product_id is not null
-                or {{ is_sampled_negative('prediction_week.prediction_week', 'pairs.customer_id', 'pairs.product_id') }}
-            )
-        )
+        or bought.product_id is not null
+        or {{ is_sampled_negative('prediction_week.prediction_week', 'pairs.customer_id', 'pairs.product_id') }}
 
 )
 
