@@ -289,17 +289,15 @@
 {%- endmacro %}
 
 
-{# The first and the last customer key of each slice in which such a week is built: ranges of hashes hold equally many
-   customers. Spark spreads a week over its executors anyway, and a killed build must not leave half a week in a table
-   without transactions. #}
-{% macro customer_slices(prediction_week) -%}
-    {{ return(adapter.dispatch('customer_slices')(prediction_week)) }}
+{# The first and the last customer key of each slice in which a table is built, given the query for the number of
+   customers: ranges of hashes hold equally many. Spark spreads a query over its executors anyway, and a killed build must
+   not leave half a week in a table without transactions. #}
+{% macro customer_slices(customers_query) -%}
+    {{ return(adapter.dispatch('customer_slices')(customers_query)) }}
 {%- endmacro %}
 
-{% macro default__customer_slices(prediction_week) -%}
-    {%- set customers = run_query(
-        'select active_customers from ' ~ ref('prediction_weeks') ~ ' where prediction_week = ' ~ prediction_week
-    ).columns[0].values() | first -%}
+{% macro default__customer_slices(customers_query) -%}
+    {%- set customers = run_query(customers_query).columns[0].values() | first -%}
     {%- set slices = [(customers / var('customers_at_a_time')) | round(0, 'ceil') | int, 1] | max -%}
     {%- set ranges = [] -%}
     {%- for slice in range(slices) -%}
@@ -308,7 +306,7 @@
     {{ return(ranges) }}
 {%- endmacro %}
 
-{% macro spark__customer_slices(prediction_week) -%}
+{% macro spark__customer_slices(customers_query) -%}
     {{ return([[0, 2 ** 63 - 1]]) }}
 {%- endmacro %}
 

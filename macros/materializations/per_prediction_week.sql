@@ -3,8 +3,7 @@
    The model's SQL describes one week, {{ prediction_week() }}; this materialization runs it for each week of
    ref('prediction_weeks') that the table does not hold yet and appends the rows. Memory is bounded by one week,
    and a weekly run computes the new week only. Where even a week is too much, the model keeps its inputs to
-   {{ customer_slice('customer_key') }}: the active customers are then taken some thousand at a time, so that what they
-   need stays in memory however many there are.
+   {{ customer_slice('customer_key') }}, and the active customers are taken some thousand at a time.
 
    A stored week is kept while its build_fingerprint (the content of its window, the code, the vars) is the one
    that prediction_weeks gives; otherwise it is computed again. Weeks that are no longer predicted are dropped,
@@ -12,31 +11,6 @@
 
 {% macro prediction_week() -%}
     __prediction_week__
-{%- endmacro %}
-
-
-{# Where nobody replaces the keys, as in unit tests, the one slice holds all customers. The grid's largest tables are
-   sorted by customer, so that a range of keys is read without the rest. #}
-{% macro customer_slice(customer_key) -%}
-    {{ customer_key }} between /* first key */ 0 and /* last key */ 9223372036854775807
-{%- endmacro %}
-
-
-{# The model's SQL once for each slice of a week. #}
-{% macro queries_of_prediction_week(compiled_sql, prediction_week) -%}
-    {%- set query = compiled_sql | replace('__prediction_week__', prediction_week) -%}
-    {%- if '/* first key */' not in query -%}
-        {{ return([query]) }}
-    {%- endif -%}
-    {%- set queries = [] -%}
-    {%- for first_key, last_key in customer_slices(prediction_week) -%}
-        {%- do queries.append(
-            query
-            | replace('/* first key */ 0', first_key)
-            | replace('/* last key */ 9223372036854775807', last_key)
-        ) -%}
-    {%- endfor -%}
-    {{ return(queries) }}
 {%- endmacro %}
 
 
@@ -66,7 +40,10 @@
            ~ kept | length ~ ' kept', info=True) }}
     {%- set queries = [] -%}
     {%- for week in to_build -%}
-        {%- do queries.extend(queries_of_prediction_week(sql, week)) -%}
+        {%- do queries.extend(in_customer_slices(
+            sql | replace('__prediction_week__', week),
+            'select active_customers from ' ~ ref('prediction_weeks') ~ ' where prediction_week = ' ~ week
+        )) -%}
     {%- endfor -%}
 
     {%- if kept -%}
@@ -81,13 +58,9 @@
         {%- set destination = intermediate -%}
         {%- set queries = queries[1:] -%}
     {%- endif -%}
-    {%- for query in queries -%}
-        {%- do run_query('insert into ' ~ destination ~ ' by name ' ~ query) -%}
-    {%- endfor -%}
-
+    {%- do append_queries(destination, queries) -%}
     {%- if not kept -%}
-        {%- if existing is not none -%}{%- do adapter.rename_relation(existing, backup) -%}{%- endif -%}
-        {%- do adapter.rename_relation(intermediate, target_relation) -%}
+        {%- do swap_in(intermediate, target_relation, existing, backup) -%}
     {%- endif -%}
     {% do persist_docs(target_relation, model) %}
 

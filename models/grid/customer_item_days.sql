@@ -1,16 +1,19 @@
+{{ config(materialized='per_customer_slice') }}
+
+-- depends_on: {{ ref('dim_customers') }}
 -- The same purchases seen at five levels, so that one SQL serves "this yoghurt" and "any yoghurt".
 -- A purchase counts for the category in which the product stood on that day: moving a product rewrites nothing.
 with
 
 item_lines as (
 
-    select * from {{ ref('item_lines') }} where customer_key is not null
+    select * from {{ ref('item_lines') }} where {{ customer_slice('customer_key') }}
 
 ),
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days') }} where {{ customer_slice('customer_key') }}
 
 ),
 
@@ -83,4 +86,3 @@ final as (
 )
 
 select * from final
-order by customer_key

@@ -1,8 +1,10 @@
+{{ config(materialized='per_customer_slice') }}
+
 with
 
 item_days as (
 
-    select * from {{ ref('customer_item_days') }}
+    select * from {{ ref('customer_item_days') }} where {{ customer_slice('customer_key') }}
 
 ),
 
@@ -90,4 +92,3 @@ final as (
 )
 
 select * from final
-order by customer_key
