@@ -37,10 +37,17 @@ product_features as (
 
 ),
 
-customer_item_features as (
+product_history as (
 
     select * from {{ ref('customer_item_features') }}
-    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }} and item_level = 'product'
+
+),
+
+subcategory_history as (
+
+    select * from {{ ref('customer_item_features') }}
+    where prediction_week = {{ prediction_week() }} and {{ customer_slice('customer_key') }} and item_level = 'subcategory'
 
 ),
 
@@ -151,10 +158,10 @@ final as (
     inner join own_waits
         on candidates.customer_key = own_waits.customer_key
         and candidates.product_key = own_waits.product_key
-    inner join customer_item_features as product_history
+    inner join product_history
         on candidates.customer_key = product_history.customer_key
         and candidates.product_key = product_history.item_key
-    left join customer_item_features as subcategory_history
+    left join subcategory_history
         on candidates.customer_key = subcategory_history.customer_key
         and candidates.subcategory_key = subcategory_history.item_key
     inner join ranked_purchases

@@ -50,17 +50,32 @@ popularity as (
 
 ),
 
-customer_items as (
+window_days as (
 
     select
         item_days.item_key,
-        item_days.customer_key,
-        count(*) as purchase_days
+        case
+            when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
+        end as gap_days,
+        coalesce(item_days.next_week_index > prediction_week.window_last_week_index, true) as is_last
     from item_days
     inner join prediction_week
         on item_days.week_index between prediction_week.window_first_week_index
         and prediction_week.window_last_week_index
-    group by item_days.item_key, item_days.customer_key
+
+),
+
+-- All that follows is counted from here: neither the days of each customer nor all gaps of an item would fit into memory
+-- in a large shop. A customer's first day within the window has no gap.
+gap_counts as (
+
+    select
+        item_key,
+        gap_days,
+        count(*) as days,
+        count_if(is_last) as last_days
+    from window_days
+    group by item_key, gap_days
 
 ),
 
@@ -68,38 +83,24 @@ buyers as (
 
     select
         item_key,
-        count(*) as customers,
-        count_if(purchase_days = 1) as one_time_customers,
-        sum(purchase_days) as purchase_days
-    from customer_items
+        sum(case when gap_days is null then days end) as customers,
+        sum(case when gap_days is null then last_days end) as one_time_customers,
+        sum(days) as purchase_days
+    from gap_counts
     group by item_key
 
 ),
 
--- A median that has to keep every gap of all customers would not fit into memory in a large shop; the counts of each
--- length do. Half of the gaps are no longer than the lower of the two middle ones, and no shorter than the upper.
-gap_counts as (
-
-    select
-        item_days.item_key,
-        item_days.gap_days,
-        count(*) as gaps
-    from item_days
-    inner join prediction_week
-        on item_days.week_index <= prediction_week.window_last_week_index
-        and item_days.previous_week_index >= prediction_week.window_first_week_index
-    group by item_days.item_key, item_days.gap_days
-
-),
-
+-- Half of the gaps are no longer than the lower of the two middle ones, and no shorter than the upper.
 ordered_gaps as (
 
     select
         item_key,
         gap_days,
-        sum(gaps) over (partition by item_key) as all_gaps,
-        sum(gaps) over (partition by item_key order by gap_days asc) as gaps_up_to_here
+        sum(days) over (partition by item_key) as all_gaps,
+        sum(days) over (partition by item_key order by gap_days asc) as gaps_up_to_here
     from gap_counts
+    where gap_days is not null
 
 ),
 

@@ -53,12 +53,13 @@ days as (
 
 ),
 
-with_previous as (
+with_neighbours as (
 
     select
         *,
         lag(purchased_on) over purchases as previous_purchased_on,
-        lag(week_index) over purchases as previous_week_index
+        lag(week_index) over purchases as previous_week_index,
+        lead(week_index) over purchases as next_week_index
     from days
     window purchases as (partition by customer_key, item_key order by purchased_on)
 
@@ -67,21 +68,22 @@ with_previous as (
 final as (
 
     select
-        with_previous.customer_key,
-        with_previous.item_key,
-        with_previous.item_level,
-        with_previous.week_index,
-        with_previous.previous_week_index,
+        with_neighbours.customer_key,
+        with_neighbours.item_key,
+        with_neighbours.item_level,
+        with_neighbours.week_index,
+        with_neighbours.previous_week_index,
+        with_neighbours.next_week_index,
         customer_days.shopping_day_number,
-        cast(with_previous.visits as integer) as visits,
-        cast(with_previous.quantity as decimal(12, 3)) as quantity,
-        cast(with_previous.spend as decimal(12, 2)) as spend,
-        cast({{ days_between('with_previous.previous_purchased_on', 'with_previous.purchased_on') }} as integer) as gap_days,
-        with_previous.purchased_on
-    from with_previous
+        cast(with_neighbours.visits as integer) as visits,
+        cast(with_neighbours.quantity as decimal(12, 3)) as quantity,
+        cast(with_neighbours.spend as decimal(12, 2)) as spend,
+        cast({{ days_between('with_neighbours.previous_purchased_on', 'with_neighbours.purchased_on') }} as integer) as gap_days,
+        with_neighbours.purchased_on
+    from with_neighbours
     inner join customer_days
-        on with_previous.customer_key = customer_days.customer_key
-        and with_previous.purchased_on = customer_days.purchased_on
+        on with_neighbours.customer_key = customer_days.customer_key
+        and with_neighbours.purchased_on = customer_days.purchased_on
 
 )
 

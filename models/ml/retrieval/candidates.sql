@@ -21,12 +21,6 @@ active_customers as (
 
 ),
 
-item_weeks as (
-
-    select * from {{ ref('customer_item_weeks') }}
-
-),
-
 tifu_knn as (
 
     select * from {{ ref('tifu_knn') }}
@@ -60,7 +54,7 @@ popular_products as (
         item_weeks.product_id,
         row_number() over (order by count(distinct item_weeks.customer_id) desc, item_weeks.product_id asc)
             as popularity_rank
-    from item_weeks
+    from {{ ref('customer_item_weeks') }} as item_weeks
     inner join prediction_week
         on item_weeks.week_index between prediction_week.prediction_week_index - 4
         and prediction_week.window_last_week_index
@@ -145,7 +139,7 @@ bought as (
     select
         item_weeks.customer_id,
         item_weeks.product_id
-    from item_weeks
+    from {{ ref('customer_item_weeks') }} as item_weeks
     inner join prediction_week on item_weeks.week_index = prediction_week.prediction_week_index
 
 ),
