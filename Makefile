@@ -11,8 +11,8 @@ PYTHON ?= python3.11
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey
 	$(BIN)/dbt build
 
-build-spark: $(VENV)/.installed-spark ## the layers up to the scores on Apache Spark (SPARK_MASTER); needs Java 17
-	$(BIN)/dbt build --target spark --selector spark --exclude-resource-type unit_test
+build-spark: $(VENV)/.installed-spark ## every table, every data test, on Apache Spark (SPARK_MASTER); needs Java 17
+	$(BIN)/dbt build --target spark --exclude-resource-type unit_test
 
 test: $(VENV)/.installed-dev $(CLIENTS_VENV)/.installed lint ## what CI runs
 	$(BIN)/pytest

@@ -311,18 +311,32 @@
 {%- endmacro %}
 
 
-{# Takes some weeks out of such a table. #}
-{% macro drop_weeks(relation, weeks) -%}
-    {{ return(adapter.dispatch('drop_weeks')(relation, weeks)) }}
+{# Takes some weeks out of a table whose rows are replaced week by week. #}
+{% macro drop_weeks(relation, weeks, week_column='prediction_week') -%}
+    {{ return(adapter.dispatch('drop_weeks')(relation, weeks, week_column)) }}
 {%- endmacro %}
 
-{% macro default__drop_weeks(relation, weeks) -%}
-    delete from {{ relation }} where prediction_week in ({{ weeks | join(', ') }})
+{% macro default__drop_weeks(relation, weeks, week_column) -%}
+    delete from {{ relation }} where {{ week_column }} in ({{ weeks | join(', ') }})
 {%- endmacro %}
 
-{% macro spark__drop_weeks(relation, weeks) -%}
+{% macro spark__drop_weeks(relation, weeks, week_column) -%}
     alter table {{ relation }} drop if exists
-    {% for week in weeks %}partition (prediction_week = {{ week }}){{ "," if not loop.last }} {% endfor %}
+    {% for week in weeks %}partition ({{ week_column }} = {{ week }}){{ "," if not loop.last }} {% endfor %}
+{%- endmacro %}
+
+
+{# dbt-spark keeps the descriptions of columns with Delta only, though Parquet tables take them, but for the columns that
+   they are partitioned by: 256 characters each in Derby. #}
+{% macro spark__alter_column_comment(relation, column_dict) -%}
+    {%- for name, column in column_dict.items() if name not in config.get('partition_by', []) -%}
+        {%- set comment = column['description'][:256] | replace("'", "\\'") -%}
+        {%- do run_query('alter table ' ~ relation ~ ' change column ' ~ name ~ " comment '" ~ comment ~ "'") -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Parquet tables take no constraints. #}
+{% macro spark__persist_constraints(relation, model) %}
 {%- endmacro %}
 
 

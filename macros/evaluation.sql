@@ -65,10 +65,10 @@
     ideal_gains as (
 
         select
-            relevant,
-            sum(1 / log2(list_rank + 1)) over (order by relevant) as ideal_dcg
+            list_rank as relevant,
+            sum(1 / log2(list_rank + 1)) over (order by list_rank) as ideal_dcg
         from (
-            select unnest(range(1, {{ evaluation_cutoffs() | max }} + 1)) as relevant, relevant as list_rank
+            select {{ series(1, evaluation_cutoffs() | max) }} as list_rank
         ) as ranks
 
     )
@@ -90,7 +90,7 @@
             sum(case when hits.was_bought then 1 / log2(hits.list_rank + 1) else 0 end) / max(ideal_gains.ideal_dcg), 9
         ) as ndcg,
         round(
-            sum(case when hits.was_bought then hits.hits_so_far * 1.0 / hits.list_rank else 0 end)
+            sum(case when hits.was_bought then hits.hits_so_far * 1e0 / hits.list_rank else 0 end)
             / least(max(bought_products.bought_products), {{ cutoff }}), 9
         ) as average_precision,
         max(case when hits.was_bought then 1 else 0 end) as hit

@@ -5,10 +5,7 @@
 {%- endmacro %}
 
 
-{# Pre-hook of a mart that keeps past target weeks: clears the week that is being made, also where nothing will be
-   written for it (delete+insert would leave the rows of an earlier run standing). #}
-{% macro clear_target_week() -%}
-    {% if is_incremental() %}
-        delete from {{ this }} where target_week in (select week from {{ ref('dim_weeks') }} where weeks_to_target = 0)
-    {% endif %}
+{# A price in whole cents, halves up: engines disagree on how a double such as 1.005 is rounded. #}
+{% macro in_cents(price) -%}
+    cast(floor(100 * {{ price }} + 0.500001e0) / 100 as decimal(12, 2))
 {%- endmacro %}

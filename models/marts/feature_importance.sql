@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='model_run_id', incremental_strategy='delete+insert') }}
+{{ config(**replace_by('model_run_id')) }}
 
 with
 

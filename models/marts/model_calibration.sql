@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='prediction_week', incremental_strategy='delete+insert') }}
+{{ config(**replace_by('prediction_week')) }}
 
 -- Reliability: pairs in bins of equal mass, by the published probability. A true probability is the purchase rate.
 {% set bins = 20 %}
@@ -31,7 +31,7 @@ final as (
         'lightgbm_binary' as model_name,
         cast(bin as integer) as bin,
         round(avg(probability), 12) as mean_probability,
-        count_if(was_bought) * 1.0 / count(*) as purchase_rate,
+        count_if(was_bought) * 1e0 / count(*) as purchase_rate,
         count(*) as pairs
     from binned
     group by prediction_week, bin

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='prediction_week', incremental_strategy='delete+insert') }}
+{{ config(**replace_by('prediction_week')) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='target_week', incremental_strategy='delete+insert') }}
+{{ config(**replace_by('target_week')) }}
 
 -- Past target weeks stay as they were published; only the week that is being made is replaced.
 with

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='prediction_week', incremental_strategy='delete+insert') }}
+{{ config(**replace_by('prediction_week')) }}
 
 -- Reliability within segments of customers: whether the probabilities are as true for the new as for the well known.
 {% set bins = 10 %}
@@ -45,7 +45,7 @@ final as (
         segment,
         cast(bin as integer) as bin,
         round(avg(probability), 12) as mean_probability,
-        count_if(was_bought) * 1.0 / count(*) as purchase_rate,
+        count_if(was_bought) * 1e0 / count(*) as purchase_rate,
         count(*) as pairs
     from binned
     group by prediction_week, segment, bin

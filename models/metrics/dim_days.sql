@@ -9,7 +9,7 @@ weeks as (
 
 days as (
 
-    select unnest(range(7)) as day_number
+    select {{ series(0, 6) }} as day_number
 
 ),
 

@@ -46,11 +46,11 @@ final as (
     select
         weekly_items.prediction_week,
         weekly_items.customer_id,
-        sum(weekly_items.items) * 1.0 / count(*) as mean_weekly_items,
+        sum(weekly_items.items) * 1e0 / count(*) as mean_weekly_items,
         -- Half of what the last weeks say, half of what the whole window says.
-        0.5 * count_if(weekly_items.weeks_ago <= {{ recent_weeks }})
+        0.5e0 * count_if(weekly_items.weeks_ago <= {{ recent_weeks }})
         / least(max(weekly_items.window_weeks), {{ recent_weeks }})
-        + 0.5 * count(*) / max(weekly_items.window_weeks) as shopping_probability
+        + 0.5e0 * count(*) / max(weekly_items.window_weeks) as shopping_probability
     from weekly_items
     inner join active_customers
         on weekly_items.prediction_week = active_customers.prediction_week

@@ -113,7 +113,7 @@ list_f1 as (
         listed_items.week_role,
         listed_items.customer_id,
         listed_items.position,
-        2.0 * sum(case when bought_items.product_id is not null then 1 else 0 end) over (
+        2e0 * sum(case when bought_items.product_id is not null then 1 else 0 end) over (
             partition by listed_items.prediction_week, listed_items.customer_id
             order by listed_items.position rows between unbounded preceding and current row
         ) / (listed_items.position + shoppers.bought_products) as f1,
@@ -131,13 +131,22 @@ list_f1 as (
 
 ),
 
-fixed_length as (
+summed_f1 as (
 
-    select position
+    select
+        position,
+        sum(f1) as summed_f1
     from list_f1
     where week_role = 'validation'
     group by position
-    qualify row_number() over (order by sum(f1) desc, position asc) = 1
+
+),
+
+fixed_length as (
+
+    select position
+    from summed_f1
+    qualify row_number() over (order by summed_f1 desc, position asc) = 1
 
 ),
 
@@ -310,8 +319,8 @@ shown_items as (
 shown_results as (
 
     {% for metric, value in {
-        'hit_rate': 'avg(case when shown_items.was_bought then 1.0 else 0.0 end)',
-        'any_hit': 'max(case when shown_items.was_bought then 1.0 else 0.0 end)',
+        'hit_rate': 'avg(case when shown_items.was_bought then 1e0 else 0e0 end)',
+        'any_hit': 'max(case when shown_items.was_bought then 1e0 else 0e0 end)',
     }.items() %}
     select
         test_week.prediction_week,

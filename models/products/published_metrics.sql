@@ -36,7 +36,8 @@ lists as (
         item_weeks.product_id is not null as was_bought,
         recommended_items.rank as list_rank,
         row_number() over (
-            partition by recommended_items.target_week, recommended_items.customer_id, is_repeat
+            partition by
+                recommended_items.target_week, recommended_items.customer_id, recommended_items.candidate_source = 'repeat'
             order by recommended_items.rank
         ) as scope_rank
     from recommended_items

@@ -63,11 +63,9 @@ usual_prices as (
     select
         prediction_weeks.prediction_week,
         basket_items.product_id,
-        cast(median(basket_items.spend / basket_items.quantity) as decimal(12, 2)) as usual_price,
-        cast(median(case
-            when basket_items.week_index = prediction_weeks.prediction_week_index - 1
-                then basket_items.spend / basket_items.quantity
-        end) as decimal(12, 2)) as last_week_price,
+        {{ in_cents('median(cast(basket_items.spend as double) / basket_items.quantity)') }} as usual_price,
+        {{ in_cents('median(case when basket_items.week_index = prediction_weeks.prediction_week_index - 1 then '
+            ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as last_week_price,
         count(distinct case
             when basket_items.week_index >= prediction_weeks.prediction_week_index - 4 then basket_items.basket_id
         end) as baskets_4_weeks

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMAS = ("staging", "core", "grid", "ml", "features")
+SCHEMAS = ("staging", "core", "grid", "ml", "features", "products", "marts")
 # Hashes of an engine's own and what they name, times, and JSON, in which an engine writes 1e-9 and the other 1E-9.
 NOT_COMPARED = {
     *("build_fingerprint", "input_fingerprint", "model_run_id"),
     *("loaded_at", "fitted_at", "fit_seconds"),
     "raw_line",
 }
+# What it lists are files that each engine writes for itself.
+LEFT_OUT = ("published_marts",)
 TOLERANCE = 1e-9
 
 
@@ -79,7 +81,7 @@ def compare(warehouse: Path, spark_folder: Path, schemas: tuple[str, ...] = SCHE
             "select schema_name, table_name from duckdb_tables() where database_name = 'duck' order by all"
         ).fetchall()
         for schema, table in tables:
-            if (schema, table) in folders:
+            if (schema, table) in folders and table not in LEFT_OUT:
                 yield _compare_table(connection, schema, table, folders[schema, table])
 
 

@@ -103,8 +103,7 @@ def is_full_refresh() -> bool:
 def stored_columns(connection: Any, table: Any) -> set[str]:
     """Columns of the model's own table as the last run left it; empty where there is none."""
     if not isinstance(connection, duckdb.DuckDBPyConnection):
-        # On Spark dbt drops the table of a Python model before it builds it.
-        return set()
+        return connection.columns(str(table))
     rows = connection.execute(
         "select column_name from information_schema.columns"
         " where table_catalog = ? and table_schema = ? and table_name = ?",
@@ -120,4 +119,4 @@ def stored_weeks(connection: Any, table: Any, schema: pa.Schema) -> set[tuple[in
     """
     if is_full_refresh() or stored_columns(connection, table) != set(schema.names):
         return set()
-    return set(connection.execute(f"select distinct prediction_week, build_fingerprint from {table}").fetchall())
+    return set(connection.sql(f"select distinct prediction_week, build_fingerprint from {table}").fetchall())

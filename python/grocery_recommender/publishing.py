@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from grocery_recommender.progress import report
@@ -48,7 +49,7 @@ def publish_relations(connection: Any, marts: dict[str, Any], folder: str, pseud
     Parameters
     ----------
     connection
-        Where the marts can be read; it must not be in a transaction.
+        Where the marts can be read; it must not be in a transaction. A DuckDB of its own reads what Spark has built.
     marts
         Relation of each mart by the name under which it is published.
     folder
@@ -62,6 +63,10 @@ def publish_relations(connection: Any, marts: dict[str, Any], folder: str, pseud
         The manifest, see ``publish``.
     """
     queries = {name: mart.sql_query() for name, mart in marts.items()}
+    if not isinstance(connection, duckdb.DuckDBPyConnection):
+        tables = {name: DOCUMENTED_AS.get(name, f"marts.{name}") for name in marts}
+        connection = connection.in_duckdb(tables.values())
+        queries = {name: f"select * from {table}" for name, table in tables.items()}
     return publish(connection, queries, Path(folder), DOCUMENTED_AS, pseudonym_key(pseudonymous))
 
 
@@ -153,6 +158,8 @@ def _comments(connection: Any, table: str) -> dict[str | None, str]:
     schema, name = table.split(".")
     rows = connection.sql(
         "select null, comment from duckdb_tables() where schema_name = $schema and table_name = $name"
+        " and database_name = current_database() union all"
+        " select null, comment from duckdb_views() where schema_name = $schema and view_name = $name"
         " and database_name = current_database() union all"
         " select column_name, comment from duckdb_columns() where schema_name = $schema and table_name = $name"
         " and database_name = current_database()",

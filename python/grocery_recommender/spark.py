@@ -7,10 +7,12 @@ boosters, run on the driver with that week's rows or the sampled examples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote, urlparse
 
+import duckdb
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
@@ -78,20 +80,71 @@ class Session:
             result = result.unionAll(self.sql(passage.query).frame().mapInArrow(passage.function, result.schema))
         return result
 
+    def in_duckdb(self, tables: Iterable[str]) -> duckdb.DuckDBPyConnection:
+        """A DuckDB in memory that reads tables of Spark where they lie, under the same names, types and comments.
+
+        Raises
+        ------
+        ValueError
+            If a table lies where this machine has no path to.
+        """
+        connection = duckdb.connect()
+        for table in tables:
+            frame = self.spark.table(table)
+            types = {field.name: field.dataType.simpleString() for field in frame.schema}
+            files = [urlparse(file) for file in frame.inputFiles()]
+            if any(file.scheme not in ("", "file") for file in files):
+                raise ValueError(
+                    f"{table} lies in {files[0].geturl()}: publishing needs the tables in a folder of this machine"
+                )
+            paths = ", ".join(_literal(unquote(file.path)) for file in files)
+            source = f"read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
+            if not files:
+                source = f"(select {', '.join(f'null as {name}' for name in types)} where false)"
+            columns = ", ".join(f"cast({name} as {sql_type}) as {name}" for name, sql_type in types.items())
+            connection.execute(f"create schema if not exists {table.partition('.')[0]}")
+            connection.execute(f"create view {table} as select {columns} from {source}")
+            comments = {f"column {table}.{field.name}": field.metadata.get("comment") for field in frame.schema}
+            comments[f"view {table}"] = self.spark.catalog.getTable(table).description
+            for described, comment in comments.items():
+                if comment:
+                    connection.execute(f"comment on {described} is {_literal(comment)}")
+        return connection
+
+    def columns(self, name: str) -> set[str]:
+        """Columns of a table; none where there is no such table."""
+        return set(self.spark.table(name).columns) if self.spark.catalog.tableExists(name) else set()
+
     def save(self, rows: DataFrame | Relation | pa.Table | pa.RecordBatchReader, name: str) -> None:
-        """Write what a model returned as the table ``name``, in place of any that is there."""
-        if isinstance(rows, Relation):
-            rows = rows.frame()
+        """Write what a model returned as the table ``name``, in place of any that is there.
+
+        The rows may come from the table itself: it is replaced when all of them have been written.
+        """
+        unfinished = f"{name}__dbt_tmp"
+        self.spark.sql(f"drop table if exists {unfinished}")
+        for frame in self._frames(rows):
+            frame.write.format("parquet").mode("append").saveAsTable(unfinished)
+        self.spark.sql(f"drop table if exists {name}")
+        self.spark.sql(f"alter table {unfinished} rename to {name}")
+
+    def _frames(self, rows: DataFrame | Relation | pa.Table | pa.RecordBatchReader) -> Iterator[DataFrame]:
+        """The rows in one frame or more; of Arrow rows, the first frame is empty, so that there is a table of none."""
         if isinstance(rows, DataFrame):
-            rows.write.format("parquet").mode("overwrite").saveAsTable(name)
-            return
-        reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
-        self.save(self.spark.createDataFrame(reader.schema.empty_table()), name)
-        for table in _large_tables(reader):
-            self.spark.createDataFrame(table).write.format("parquet").mode("append").saveAsTable(name)
+            yield rows
+        elif isinstance(rows, Relation):
+            yield rows.frame()
+        else:
+            reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
+            yield self.spark.createDataFrame(reader.schema.empty_table())
+            for table in _large_tables(reader):
+                yield self.spark.createDataFrame(table)
 
 
-def _large_tables(reader: pa.RecordBatchReader) -> Any:
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _large_tables(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     for batch in reader:
         waiting.append(batch)

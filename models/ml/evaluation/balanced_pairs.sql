@@ -67,13 +67,13 @@ sampled_purchases as (
     select *
     from purchases
     qualify {{ hash_share("concat_ws('|', product_id, customer_id)") }}
-        < {{ largest_sample }} / 2.0 / count(*) over (partition by prediction_week)
+        < {{ largest_sample }} / 2e0 / count(*) over (partition by prediction_week)
 
 ),
 
 repetitions as (
 
-    select unnest(range(3)) as draw
+    select {{ series(0, 2) }} as draw
 
 ),
 

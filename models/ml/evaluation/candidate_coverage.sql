@@ -76,11 +76,11 @@ by_source as (
 final as (
 
     {% set metrics = {
-        'share_of_new_purchases': 'by_source.purchases * 1.0 / new_purchases.products',
-        'candidates_per_customer': 'by_source.candidates * 1.0 / new_purchases.customers',
+        'share_of_new_purchases': 'by_source.purchases * 1e0 / new_purchases.products',
+        'candidates_per_customer': 'by_source.candidates * 1e0 / new_purchases.customers',
         'share_of_new_purchases_per_100_candidates':
-            '100.0 * by_source.purchases / new_purchases.products'
-            ~ ' / (by_source.candidates * 1.0 / new_purchases.customers)',
+            '100e0 * by_source.purchases / new_purchases.products'
+            ~ ' / (by_source.candidates * 1e0 / new_purchases.customers)',
     } %}
     {% for metric, expression in metrics.items() %}
     select

@@ -15,16 +15,24 @@ evaluation_scores as (
 
 ),
 
+candidate_products as (
+
+    select
+        product_id,
+        max(coalesce(popularity, 0)) as baskets
+    from evaluation_scores
+    group by product_id
+
+),
+
 -- The catalogue: all that is a candidate of somebody, with its share of the baskets of the last four weeks.
 catalogue as (
 
     select
-        product_id,
-        max(coalesce(popularity, 0)) as baskets,
+        *,
         sum(baskets) over () as all_baskets,
         count(*) over () as products
-    from evaluation_scores
-    group by product_id
+    from candidate_products
 
 ),
 
@@ -50,7 +58,7 @@ listed as (
         count(*) as items,
         count(distinct lists.customer_id) as customers,
         -- Baskets of a product that nobody bought lately count as a half.
-        round(avg(-log2(greatest(catalogue.baskets, 0.5) / catalogue.all_baskets)), 9) as novelty,
+        round(avg(-log2(greatest(catalogue.baskets, 0.5e0) / catalogue.all_baskets)), 9) as novelty,
         cast(count(frequent.product_id) as double) / count(*) as personal_frequency_overlap
     from lists
     inner join catalogue on lists.product_id = catalogue.product_id

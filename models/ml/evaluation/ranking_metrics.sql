@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental', unique_key='prediction_week', incremental_strategy='delete+insert',
-    post_hook="delete from {{ this }} where code_version <> getvariable('code_version')"
-        ~ " or prediction_week > (select max(prediction_week) from {{ ref('prediction_weeks') }} where week_role = 'test')"
-) }}
+{{ config(post_hook="{{ forget_other_measurements() }}", **replace_by('prediction_week')) }}
 
 -- The ranking protocol: each model orders the same candidates of each active customer who shopped in the week, and
 -- is held against what the customer bought, candidate or not; over all products, repeat ones and new ones.
@@ -94,7 +90,7 @@ final as (
 
     select
         *,
-        getvariable('code_version') as code_version
+        {{ run_variable('code_version') }} as code_version
     from ({{ list_metrics('lists', 'bought_products') }}) as metrics
 
 )

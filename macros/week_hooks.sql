@@ -1,0 +1,28 @@
+{# Takes those weeks out of the model's own table for which some condition holds. #}
+{% macro drop_weeks_where(week_column, condition) -%}
+    {%- if execute -%}
+        {%- set weeks = run_query('select distinct ' ~ week_column ~ ' from ' ~ this ~ ' where ' ~ condition).columns[0].values() -%}
+        {{ drop_weeks(this, weeks, week_column) if weeks }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Pre-hook of a mart that keeps past target weeks: clears the week that is being made, also where nothing will be
+   written for it (replace_by would leave the rows of an earlier run standing). #}
+{% macro clear_target_week() -%}
+    {% if is_incremental() %}
+        {{ drop_weeks_where(
+            'target_week', 'target_week in (select week from ' ~ ref('dim_weeks') ~ ' where weeks_to_target = 0)'
+        ) }}
+    {% endif %}
+{%- endmacro %}
+
+
+{# Post-hook of a table of measurements: takes out the weeks that other code measured, and those after the test week. #}
+{% macro forget_other_measurements() -%}
+    {{ drop_weeks_where(
+        'prediction_week',
+        'code_version <> ' ~ run_variable('code_version') ~ ' or prediction_week > (select max(prediction_week) from '
+        ~ ref('prediction_weeks') ~ " where week_role = 'test')"
+    ) }}
+{%- endmacro %}
