@@ -243,6 +243,24 @@
 {%- endmacro %}
 
 
+{# What the load of LGSR files finds on its connection. In DuckDB the hook also begins the transaction that the load
+   needs; on Spark a DuckDB of its own loads the files (`Session.land`). #}
+{% macro prepare_lgsr_load() -%}
+    {{ return(adapter.dispatch('prepare_lgsr_load')()) }}
+{%- endmacro %}
+
+{% macro default__prepare_lgsr_load() -%}
+    {{ create_line_rules() }};
+    {% if flags.FULL_REFRESH %}
+        drop schema if exists landing cascade;
+    {% endif %}
+{%- endmacro %}
+
+{% macro spark__prepare_lgsr_load() -%}
+    set spark.grocery.line_rules = {{ create_line_rules() }}
+{%- endmacro %}
+
+
 {# A config that replaces the rows of each key which a run brings, and keeps the others. #}
 {% macro replace_by(key) -%}
     {{ return(adapter.dispatch('replace_by')(key)) }}

@@ -1,13 +1,9 @@
-{# What the load of LGSR files finds on its connection. As a hook it also begins the transaction that the load needs.
-   The rules for lines become a DuckDB macro, so that the library judges lines by line_rejection_reason() and by
-   nothing else. #}
-{% macro prepare_lgsr_load() -%}
+{# The rules for lines as a DuckDB macro, so that the library judges lines by line_rejection_reason() and by nothing
+   else. #}
+{% macro create_line_rules() -%}
     create or replace temp macro line_rejection_reason(
         product_id, basket_id, quantity, spend, purchased_on, starts_on, ends_on, excluded_department_id
-    ) as {{ line_rejection_reason() }};
-    {% if flags.FULL_REFRESH %}
-        drop schema if exists landing cascade;
-    {% endif %}
+    ) as {{ line_rejection_reason() }}
 {%- endmacro %}
 
 
@@ -51,8 +47,10 @@
         select *
         from weekly
         qualify
-            row({{ attributes | join(', ') }}) is distinct from
-            lag(row({{ attributes | join(', ') }})) over (partition by {{ key }} order by week)
+            row_number() over (partition by {{ key }} order by week) = 1
+            {% for attribute in attributes %}
+            or {{ attribute }} is distinct from lag({{ attribute }}) over (partition by {{ key }} order by week)
+            {% endfor %}
 
     )
 
@@ -68,13 +66,4 @@
         {{ attributes | join(', ') }},
         week as valid_from_week
     from moves
-{%- endmacro %}
-
-
-{# Pre-hook of a table that keeps what it derived from files: takes out the rows whose source is another one now, so
-   that the model adds what is missing and a week that yields no rows any more keeps none. #}
-{% macro forget_replaced(key, relation) -%}
-    {% if is_incremental() -%}
-        delete from {{ this }} where {{ key }} not in (select {{ key }} from {{ relation }})
-    {%- endif %}
 {%- endmacro %}

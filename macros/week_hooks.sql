@@ -26,3 +26,12 @@
         ~ ref('prediction_weeks') ~ " where week_role = 'test')"
     ) }}
 {%- endmacro %}
+
+
+{# Pre-hook of a table that keeps, week by week, what it derived from files: takes out the weeks whose source is another
+   one now, so that the model adds what is missing and a week that yields no rows any more keeps none. #}
+{% macro forget_replaced_weeks(key, relation) -%}
+    {% if is_incremental() -%}
+        {{ drop_weeks_where('week', key ~ ' not in (select ' ~ key ~ ' from ' ~ relation ~ ')') }}
+    {%- endif %}
+{%- endmacro %}

@@ -7,8 +7,10 @@ boosters, run on the driver with that week's rows or the sampled examples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -16,6 +18,7 @@ import duckdb
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from grocery_recommender.prediction_weeks import is_full_refresh
 from grocery_recommender.streaming import Passage
 
 # Rows that are handed to Spark at a time, so that the driver holds no whole table.
@@ -79,6 +82,51 @@ class Session:
         for passage in passages:
             result = result.unionAll(self.sql(passage.query).frame().mapInArrow(passage.function, result.schema))
         return result
+
+    def land(self, load: Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]) -> pa.Table:
+        """Let a DuckDB load weekly files, and take over the weeks that it has landed anew as Parquet.
+
+        Parameters
+        ----------
+        load
+            Loads what is new into the schema ``landing`` of a connection in a transaction; returns one row per file,
+            with its ``week`` and a ``load_id`` that changes with what was loaded.
+        """
+        folder = Path(unquote(urlparse(self.spark.conf.get("spark.sql.warehouse.dir")).path)).resolve() / "landing.db"
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {"memory_limit": os.environ.get("GROCERY_MEMORY_LIMIT", "2GB")}
+        with duckdb.connect(str(folder / "loaded.duckdb"), config=settings) as connection:
+            connection.execute(self.spark.conf.get("spark.grocery.line_rules"))
+            connection.begin()
+            if is_full_refresh():
+                connection.execute("drop schema if exists landing cascade")
+            files = load(connection).to_arrow_table()
+            connection.execute("create table if not exists landing.taken_over (load_id varchar)")
+            connection.register("files", files)
+            new = "select week from files where load_id not in (select load_id from landing.taken_over)"
+            weeks = [week for (week,) in connection.sql(new).fetchall()]
+            for table in ("lines", "rejected_lines", "codes"):
+                self._take_over(connection, f"landing.lgsr_{table}", folder / f"lgsr_{table}", weeks)
+            connection.execute("create or replace table landing.taken_over as select load_id from files")
+            connection.commit()
+        return files
+
+    def _take_over(self, connection: duckdb.DuckDBPyConnection, table: str, folder: Path, weeks: Iterable[int]) -> None:
+        """Write some weeks of a table of DuckDB as the partitions of a table of Spark with the same name."""
+        for week in weeks:
+            partition = folder / f"week={week}"
+            partition.mkdir(parents=True, exist_ok=True)
+            unfinished = partition / ".unfinished"
+            rows = f"select * exclude (week) from {table} where week = {week}"
+            connection.execute(f"copy ({rows}) to {_literal(str(unfinished))} (format parquet)")
+            unfinished.replace(partition / "week.parquet")
+        columns = connection.execute(f"select column_name, column_type from (describe {table})").fetchall()
+        listed = ", ".join(f"{name} {kind.replace('VARCHAR', 'string')}" for name, kind in columns)
+        self.spark.sql(f"create schema if not exists {table.partition('.')[0]}")
+        place = f"using parquet partitioned by (week) location {_literal(str(folder))}"
+        self.spark.sql(f"create table if not exists {table} ({listed}) {place}")
+        self.spark.sql(f"alter table {table} recover partitions")
+        self.spark.sql(f"refresh table {table}")
 
     def in_duckdb(self, tables: Iterable[str]) -> duckdb.DuckDBPyConnection:
         """A DuckDB in memory that reads tables of Spark where they lie, under the same names, types and comments.

@@ -1,8 +1,7 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        pre_hook="{{ forget_replaced('window_id', ref('stg_lgsr__price_windows')) }}"
+        pre_hook="{{ forget_replaced_weeks('window_id', ref('stg_lgsr__price_windows')) }}",
+        **replace_by('week')
     )
 }}
 
@@ -37,29 +36,16 @@ lines as (
 
 ),
 
-recent_prices as (
+earlier_prices as (
 
     select
-        product_prices.*,
-        weeks.week_index
-    from product_prices
-    inner join weeks on product_prices.week = weeks.week
-    where weeks.week_index >= (select min(week_index) - 8 from due_windows)
-
-),
-
-usual_prices as (
-
-    select
-        product_id,
-        week,
-        lowest_price,
-        median(median_price) over (
-            partition by product_id
-            order by week_index
-            range between 8 preceding and 1 preceding
-        ) as usual_price
-    from recent_prices
+        due_windows.week,
+        product_prices.product_id,
+        median(product_prices.median_price) as usual_price
+    from due_windows
+    inner join weeks on weeks.week_index between due_windows.week_index - 8 and due_windows.week_index - 1
+    inner join product_prices on weeks.week = product_prices.week
+    group by due_windows.week, product_prices.product_id
 
 ),
 
@@ -67,9 +53,15 @@ due_prices as (
 
     select
         due_windows.window_id,
-        usual_prices.*
-    from usual_prices
-    inner join due_windows on usual_prices.week = due_windows.week
+        product_prices.week,
+        product_prices.product_id,
+        product_prices.lowest_price,
+        earlier_prices.usual_price
+    from product_prices
+    inner join due_windows on product_prices.week = due_windows.week
+    left join earlier_prices
+        on product_prices.week = earlier_prices.week
+        and product_prices.product_id = earlier_prices.product_id
 
 ),
 
@@ -81,7 +73,7 @@ store_prices as (
         lines.product_id,
         lines.store_id,
         due_prices.usual_price,
-        sum(lines.spend) / sum(lines.quantity) as price
+        cast(sum(lines.spend) as double) / cast(sum(lines.quantity) as double) as price
     from lines
     inner join due_prices on lines.week = due_prices.week and lines.product_id = due_prices.product_id
     where lines.spend > 0 and due_prices.lowest_price <= 0.9 * due_prices.usual_price
@@ -94,8 +86,8 @@ drops as (
     select
         week,
         product_id,
-        count_if(price <= 0.9 * usual_price) / count(*) as store_share,
-        cast(median(price) filter (where price <= 0.9 * usual_price) as decimal(12, 2)) as offer_price
+        count_if(price <= 0.9 * usual_price) * 1e0 / count(*) as store_share,
+        {{ in_cents('median(case when price <= 0.9 * usual_price then price end)') }} as offer_price
     from store_prices
     group by week, product_id
 
@@ -108,7 +100,7 @@ final as (
         due_prices.week,
         due_prices.product_id,
         due_prices.usual_price,
-        cast(coalesce(drops.store_share, 0) as decimal(7, 6)) as store_share,
+        cast(floor(coalesce(drops.store_share, 0) * 1000000 + 0.5) / 1000000 as decimal(7, 6)) as store_share,
         drops.offer_price
     from due_prices
     left join drops on due_prices.week = drops.week and due_prices.product_id = drops.product_id

@@ -19,12 +19,15 @@ final as (
     select
         weeks.week,
         weeks.week_index,
-        md5(
-            string_agg(source_files.load_id, '/')
-                over (order by weeks.week_index rows between 8 preceding and current row)
-        ) as window_id
+        md5(concat_ws(
+            '/',
+            {% for weeks_before in range(9) %}
+            lag(source_files.load_id, {{ weeks_before }}) over files_in_order{{ "," if not loop.last }}
+            {% endfor %}
+        )) as window_id
     from source_files
     inner join weeks on source_files.week = weeks.week
+    window files_in_order as (order by weeks.week_index)
 
 )
 

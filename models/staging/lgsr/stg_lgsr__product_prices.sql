@@ -1,8 +1,7 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        pre_hook="{{ forget_replaced('load_id', ref('stg_lgsr__source_files')) }}"
+        pre_hook="{{ forget_replaced_weeks('load_id', ref('stg_lgsr__source_files')) }}",
+        **replace_by('week')
     )
 }}
 
@@ -31,8 +30,8 @@ final as (
         source_files.load_id,
         lines.week,
         lines.product_id,
-        median(lines.spend / lines.quantity) as median_price,
-        min(lines.spend / lines.quantity) as lowest_price
+        median(cast(lines.spend as double) / cast(lines.quantity as double)) as median_price,
+        min(cast(lines.spend as double) / cast(lines.quantity as double)) as lowest_price
     from lines
     inner join source_files on lines.week = source_files.week
     where lines.spend > 0

@@ -7,11 +7,6 @@ def model(dbt, session):
         lgsr_path=dbt.config.meta_get("lgsr_path"),
         max_rejected_share=dbt.config.meta_get("max_rejected_share"),
     )
-    weeks = dbt.ref("stg_lgsr__weeks")
-    excluded_departments = dbt.ref("excluded_departments").filter("retailer = 'lgsr'")
-    return ingestion.load_files(
-        session,
-        config,
-        weeks=[ingestion.Week(*row) for row in weeks.select("week", "starts_on", "ends_on").order("week").fetchall()],
-        excluded_departments=[row[0] for row in excluded_departments.select("department_id").fetchall()],
-    )
+    weeks = dbt.ref("stg_lgsr__weeks").sql_query()
+    excluded_departments = dbt.ref("excluded_departments").sql_query()
+    return ingestion.load(session, config, weeks, excluded_departments)

@@ -7,6 +7,6 @@ written for the person who put the files there.
 
 from grocery_recommender.ingestion.calendar import Week, read_calendar, read_weeks
 from grocery_recommender.ingestion.errors import IngestionError
-from grocery_recommender.ingestion.loading import LoadConfig, load_files
+from grocery_recommender.ingestion.loading import LoadConfig, load, load_files
 
-__all__ = ["IngestionError", "LoadConfig", "Week", "load_files", "read_calendar", "read_weeks"]
+__all__ = ["IngestionError", "LoadConfig", "Week", "load", "load_files", "read_calendar", "read_weeks"]

@@ -18,6 +18,8 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -104,6 +106,28 @@ class RawLines:
         """Hand the rows to the database, in pieces that its threads can share."""
         reader = self.table.to_reader(max_chunksize=LINES_PER_CHUNK)
         return reader.__arrow_c_stream__(requested_schema)
+
+
+def load(session: Any, config: LoadConfig, weeks_sql: str, excluded_departments_sql: str) -> Any:
+    """Load what is new or changed in the folder, whatever the engine of the dbt Python model: see `load_files`.
+
+    Parameters
+    ----------
+    session
+        The model's session. Spark lets a DuckDB of its own load the files, and takes over what has landed.
+    config : LoadConfig
+    weeks_sql, excluded_departments_sql : str
+        Queries for ``stg_lgsr__weeks`` and ``excluded_departments``.
+    """
+    weeks = session.sql(f"select week, starts_on, ends_on from ({weeks_sql}) order by week").fetchall()
+    excluded = session.sql(f"select department_id from ({excluded_departments_sql}) where retailer = 'lgsr'").fetchall()
+    land = partial(
+        load_files,
+        config=config,
+        weeks=[Week(*row) for row in weeks],
+        excluded_departments=[department for (department,) in excluded],
+    )
+    return land(session) if isinstance(session.cursor(), duckdb.DuckDBPyConnection) else session.land(land)
 
 
 def load_files(
