@@ -101,6 +101,20 @@
 {%- endmacro %}
 
 
+{# The median within the frame of a window. #}
+{% macro median_over(expression, window) -%}
+    {{ return(adapter.dispatch('median_over')(expression, window)) }}
+{%- endmacro %}
+
+{% macro default__median_over(expression, window) -%}
+    median({{ expression }}) over ({{ window }})
+{%- endmacro %}
+
+{% macro spark__median_over(expression, window) -%}
+    percentile({{ expression }}, 0.5) over ({{ window }})
+{%- endmacro %}
+
+
 {# One number for the content of a group of rows, whatever their order: equal content, equal number. #}
 {% macro content_fingerprint(columns) -%}
     {{ return(adapter.dispatch('content_fingerprint')(columns)) }}

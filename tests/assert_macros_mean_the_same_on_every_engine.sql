@@ -1,4 +1,4 @@
--- Macros of macros/dialect.sql that do not give what they promise, on the engine that runs this.
+-- Macros that do not give what they promise, on the engine that runs this: those of macros/dialect.sql, and in_cents.
 {% set abc_as_bytes = "cast('abc' as binary)" %}
 with
 
@@ -17,6 +17,13 @@ numbers as (
 
     select {{ series('2', 'last_number') }} as number
     from (select 4 as last_number) as bounds
+
+),
+
+medians as (
+
+    select {{ median_over('cast(number as double)', 'order by number range between 1 preceding and current row') }} as median
+    from numbers
 
 ),
 
@@ -48,9 +55,15 @@ checks as (
         'surrogate_key',
         {{ surrogate_key(["'a'", "'b'"]) }} = {{ surrogate_key(["'a'", "'b'"]) }}
         and {{ surrogate_key(["'a'", "'b'"]) }} <> {{ surrogate_key(["'b'", "'a'"]) }}
+        and {{ surrogate_key(["'a'", "'b'"]) }} >= 0
     union all
     select 'dot_product', {{ dot_product('vector', 'vector') }} = 8
     from vectors
+    union all
+    select 'median_over', sum(median) = 8
+    from medians
+    union all
+    select 'in_cents', {{ in_cents('1.005e0') }} = 1.01
     union all
     select 'series', count(*) = 3 and min(number) = 2 and max(number) = 4
     from numbers

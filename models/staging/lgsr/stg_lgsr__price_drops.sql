@@ -36,16 +36,27 @@ lines as (
 
 ),
 
-earlier_prices as (
+recent_prices as (
 
     select
-        due_windows.week,
-        product_prices.product_id,
-        median(product_prices.median_price) as usual_price
-    from due_windows
-    inner join weeks on weeks.week_index between due_windows.week_index - 8 and due_windows.week_index - 1
-    inner join product_prices on weeks.week = product_prices.week
-    group by due_windows.week, product_prices.product_id
+        product_prices.*,
+        weeks.week_index
+    from product_prices
+    inner join weeks on product_prices.week = weeks.week
+    where weeks.week_index >= (select min(week_index) - 8 from due_windows)
+
+),
+
+usual_prices as (
+
+    select
+        product_id,
+        week,
+        lowest_price,
+        {{ median_over(
+            'median_price', 'partition by product_id order by week_index range between 8 preceding and 1 preceding'
+        ) }} as usual_price
+    from recent_prices
 
 ),
 
@@ -53,15 +64,9 @@ due_prices as (
 
     select
         due_windows.window_id,
-        product_prices.week,
-        product_prices.product_id,
-        product_prices.lowest_price,
-        earlier_prices.usual_price
-    from product_prices
-    inner join due_windows on product_prices.week = due_windows.week
-    left join earlier_prices
-        on product_prices.week = earlier_prices.week
-        and product_prices.product_id = earlier_prices.product_id
+        usual_prices.*
+    from usual_prices
+    inner join due_windows on usual_prices.week = due_windows.week
 
 ),
 
