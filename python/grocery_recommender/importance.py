@@ -18,6 +18,7 @@ from sklearn.metrics import log_loss
 from grocery_recommender import classifier
 from grocery_recommender.classifier import Examples
 from grocery_recommender.prediction_weeks import PredictionWeek
+from grocery_recommender.sampling import customer_sample
 
 SCHEMA = pa.schema(
     [
@@ -30,6 +31,8 @@ SCHEMA = pa.schema(
         ("permutation_importance", pa.float64()),
     ]
 )
+# Examples that are read, with all their features: those of a large shop's week would not fit into memory.
+EXAMPLES = 100_000
 # Rows that the contributions are averaged over, and that are predicted once for each permuted feature.
 SHAP_ROWS = 2_000
 PERMUTATION_ROWS = 10_000
@@ -52,11 +55,13 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
     -------
     pyarrow.Table
         In ``SCHEMA``, one row per run and feature. Features that were screened out are there with ``is_used`` false
-        and no gain. SHAP and permutation are measured on examples of the validation week; the latter for evaluation
+        and no gain. SHAP and permutation are measured on a sample of the validation week; the latter for evaluation
         runs of the binary model only: production runs have learnt from that week.
     """
     validation_week = next(week.prediction_week for week in weeks if week.week_role == "validation")
-    rows = connection.sql(f"select * from ({examples_sql}) where prediction_week = {validation_week}")
+    measured_on = f"from ({examples_sql}) where prediction_week = {validation_week}"
+    ((pairs,),) = connection.sql(f"select count(*) {measured_on}").fetchall()
+    rows = connection.sql(f"select * {measured_on} and {customer_sample(pairs, EXAMPLES)}")
     examples = classifier.examples_from_rows(rows.to_arrow_table())
     runs = connection.sql(
         f"select model_run_id, purpose, objective, feature_names, model_text from ({runs_sql}) where target_week = ?"
