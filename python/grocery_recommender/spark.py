@@ -2,7 +2,8 @@
 
 What a model reads is a query on either engine, and comes as Arrow; what it returns is saved as Parquet. Scores and
 explanations are computed on the executors; a step that computes one prediction week at a time, and the fit of the
-boosters, run on the driver with that week's rows or the sampled examples.
+boosters, run on the driver with that week's rows or the sampled examples. Where a model needs DuckDB itself, to load
+weekly files or to publish, it is given one on the driver that shares its folders with Spark.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ WEEKS = [PredictionWeek(8, 8, "validation", 1, 7, "a"), PredictionWeek(10, 10, "
 
 
 @pytest.fixture(scope="module")
-def figures() -> dict[tuple[str, str], dict]:
+def connection() -> duckdb.DuckDBPyConnection:
     random = np.random.default_rng(1)
     signal = random.normal(size=ROWS)
     examples = pa.table(
@@ -49,8 +49,29 @@ def figures() -> dict[tuple[str, str], dict]:
     connection = duckdb.connect()
     connection.register("examples", examples)
     connection.register("runs", pa.Table.from_pylist(runs))
+    return connection
+
+
+def measured(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict]:
     rows = importance.feature_importance(connection, WEEKS, "select * from runs", "select * from examples")
     return {(row["model_run_id"], row["feature"]): row for row in rows.to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def figures(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict]:
+    return measured(connection)
+
+
+def test_of_a_large_week_a_sample_of_customers_is_read(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    examples_from_rows = classifier.examples_from_rows
+    monkeypatch.setattr(importance, "EXAMPLES", ROWS // 10)
+    monkeypatch.setattr(classifier, "examples_from_rows", lambda rows: read.append(rows) or examples_from_rows(rows))
+    measured(connection)
+    assert 0 < read[0].num_rows < ROWS // 4
+    assert read[0].num_rows == 20 * len(set(read[0]["customer_id"].to_pylist()))
 
 
 def test_the_feature_that_matters_leads(figures: dict[tuple[str, str], dict]) -> None:
