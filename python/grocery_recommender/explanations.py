@@ -3,6 +3,8 @@
 References
 ----------
 Lundberg et al.: From local explanations to global understanding with explainable AI for trees (2020), TreeSHAP.
+Nadel, Wettenstein: From Decision Trees to Boolean Logic: A Fast and Unified SHAP Algorithm (2025), WOODELF, which
+computes it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+from woodelf.core.cube_metric import ShapleyValues
+from woodelf.woodelf_sparse import linear_tree_shap_meets_woodelf
 
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
@@ -30,7 +35,8 @@ SCHEMA = pa.schema(
         *((f"{family}_contribution", pa.float32()) for family in FAMILIES),
     ]
 )
-BATCH_ROWS = 20_000
+# Every batch pays for the tables of all paths through the trees, whatever its rows.
+BATCH_ROWS = 100_000
 LEVELS = ("product", "subcategory", "category", "department", "division")
 OFFER_WORDS = ("offer", "mailer", "display", "price_drop", "price_change", "price_to_own_usual")
 TIMING_WORDS = ("overdue", "gap_days", "days_since", "hazard", "replaced", "streak")
@@ -51,6 +57,34 @@ def family_of(feature: str) -> str:
     return "customer" if feature.startswith("customer_") else "product"
 
 
+def tree_shap(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
+    """Path-dependent TreeSHAP: what each feature adds to a row's raw score.
+
+    The same as ``booster.predict(features, pred_contrib=True)`` without its last column, in a tenth of the time: rows
+    that take the same turns on the way to a leaf share the computation. A row's values do not depend on the other rows.
+
+    Parameters
+    ----------
+    booster
+        Any booster of one output and without categorical features.
+    features
+        The columns that it reads, shape ``(rows, features)``; NaN is missing.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape ``(rows, features)``, in units of the raw score.
+    """
+    names = booster.feature_name()
+    # Thresholds are float64: compared in float32, rows near them would turn the other way.
+    rows = pd.DataFrame(features.astype(np.float64, order="F"), columns=names)
+    of_feature = linear_tree_shap_meets_woodelf(booster, rows, ShapleyValues(), verbose=False)
+    contributions = np.zeros(features.shape, dtype=np.float32)
+    for name, values in of_feature.items():
+        contributions[:, names.index(name)] = values
+    return contributions
+
+
 def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
     """Contributions of the families to the log odds of a purchase.
 
@@ -66,10 +100,9 @@ def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.
     numpy.ndarray
         Shape ``(rows, len(FAMILIES))``. A row's sum is its log odds, less the mean log odds of what was learnt from.
     """
-    contributions = booster.predict(features, pred_contrib=True)[:, :-1]
     families = np.array([FAMILIES.index(family_of(name)) for name in booster.feature_name()])
     is_member = families[:, None] == np.arange(len(FAMILIES))
-    return contributions @ is_member
+    return tree_shap(booster, features) @ is_member
 
 
 def explain(

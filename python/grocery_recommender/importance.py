@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss
 
 from grocery_recommender import classifier
 from grocery_recommender.classifier import Examples
+from grocery_recommender.explanations import tree_shap
 from grocery_recommender.prediction_weeks import PredictionWeek
 from grocery_recommender.sampling import customer_sample
 
@@ -34,8 +35,7 @@ SCHEMA = pa.schema(
 # Examples that are read, with all their features: those of a large shop's week would not fit into memory.
 EXAMPLES = 100_000
 # Rows that the contributions are averaged over, and that are predicted once for each permuted feature.
-SHAP_ROWS = 2_000
-PERMUTATION_ROWS = 10_000
+MEASURED_ROWS = 10_000
 SEED = 20060410
 
 
@@ -78,7 +78,7 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
         figures = {
             "gain": booster.feature_importance("gain"),
             "splits": booster.feature_importance("split"),
-            "mean_abs_shap": mean_abs_shap(booster, _spread(matrix, SHAP_ROWS)),
+            "mean_abs_shap": mean_abs_shap(booster, _spread(matrix)),
         }
         if (purpose, objective) == ("evaluation", "binary"):
             figures["permutation_importance"] = permutation_importance(booster, examples, matrix)
@@ -93,7 +93,7 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
 
 def mean_abs_shap(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
     """Mean size of each feature's contribution to the raw score, shape ``(features,)``."""
-    return np.abs(booster.predict(features, pred_contrib=True)[:, :-1]).mean(axis=0)
+    return np.abs(tree_shap(booster, features)).mean(axis=0, dtype=np.float64)
 
 
 def permutation_importance(booster: lightgbm.Booster, examples: Examples, features: np.ndarray) -> np.ndarray:
@@ -113,8 +113,8 @@ def permutation_importance(booster: lightgbm.Booster, examples: Examples, featur
     numpy.ndarray
         Shape ``(features,)``; about 0 where the booster does without.
     """
-    labels, weights = _spread(examples.was_bought, PERMUTATION_ROWS), _spread(examples.weights, PERMUTATION_ROWS)
-    features = _spread(features, PERMUTATION_ROWS).copy()
+    labels, weights = _spread(examples.was_bought), _spread(examples.weights)
+    features = _spread(features).copy()
     order = np.random.default_rng(SEED).permutation(len(features))
     whole = log_loss(labels, booster.predict(features), sample_weight=weights)
     rises = np.empty(features.shape[1])
@@ -126,6 +126,6 @@ def permutation_importance(booster: lightgbm.Booster, examples: Examples, featur
     return rises
 
 
-def _spread(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` rows, evenly spread over all."""
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """At most ``MEASURED_ROWS`` rows, evenly spread over all."""
+    return rows[np.linspace(0, len(rows) - 1, min(MEASURED_ROWS, len(rows))).astype(int)]

@@ -39,17 +39,42 @@ def test_a_feature_belongs_to_the_family_whose_facts_it_is(feature: str, family:
 def booster() -> lightgbm.Booster:
     random = np.random.default_rng(5)
     features = random.normal(size=(3000, len(NAMES)))
-    labels = random.random(3000) < 1 / (1 + np.exp(-2 * features[:, 0] - features[:, 1]))
+    features[random.random(features.shape) < 0.1] = np.nan
+    labels = random.random(3000) < 1 / (1 + np.exp(-np.nan_to_num(features) @ [2, 1, 0, 0]))
     parameters = {"objective": "binary", "verbosity": -1, "seed": 1, "deterministic": True}
     return lightgbm.train(parameters, lightgbm.Dataset(features, labels, feature_name=NAMES), num_boost_round=20)
 
 
-def test_contributions_add_up_to_the_log_odds(booster: lightgbm.Booster) -> None:
-    rows = np.random.default_rng(6).normal(size=(50, len(NAMES)))
+@pytest.fixture(scope="module")
+def rows(booster: lightgbm.Booster) -> np.ndarray:
+    """Rows with missing values, and with values that only float64 tells from a threshold."""
+    random = np.random.default_rng(6)
+    thresholds = booster.trees_to_dataframe()["threshold"].dropna()
+    rows = random.choice(thresholds, size=(2000, len(NAMES))).astype(np.float32)
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    return rows
+
+
+def test_contributions_are_those_of_lightgbm(booster: lightgbm.Booster, rows: np.ndarray) -> None:
+    expected = booster.predict(rows, pred_contrib=True)[:, :-1]
+    np.testing.assert_allclose(explanations.tree_shap(booster, rows), expected, atol=1e-5)
+
+
+def test_contributions_of_a_row_do_not_depend_on_its_batch(booster: lightgbm.Booster, rows: np.ndarray) -> None:
+    whole = explanations.tree_shap(booster, rows)
+    np.testing.assert_array_equal(explanations.tree_shap(booster, rows[::-7]), whole[::-7])
+
+
+def test_a_booster_without_a_split_explains_nothing(rows: np.ndarray) -> None:
+    constant = lightgbm.train({"objective": "binary", "verbosity": -1}, lightgbm.Dataset(rows[:9], np.arange(9) % 2), 1)
+    assert not explanations.tree_shap(constant, rows).any()
+
+
+def test_contributions_add_up_to_the_log_odds(booster: lightgbm.Booster, rows: np.ndarray) -> None:
     contributions = explanations.family_contributions(booster, rows)
-    assert contributions.shape == (50, len(explanations.FAMILIES))
+    assert contributions.shape == (len(rows), len(explanations.FAMILIES))
     constants = booster.predict(rows, raw_score=True) - contributions.sum(axis=1)
-    assert constants == pytest.approx(np.full(50, constants[0]))
+    np.testing.assert_allclose(constants, constants[0], atol=1e-5)
 
 
 def test_what_decides_contributes_most(booster: lightgbm.Booster) -> None:
