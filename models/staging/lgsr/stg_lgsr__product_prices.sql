@@ -24,18 +24,46 @@ lines as (
 
 ),
 
-final as (
+-- A shop asks few prices for a product in a week; its lines themselves would not fit into memory.
+price_counts as (
 
     select
         source_files.load_id,
         lines.week,
         lines.product_id,
-        median(cast(lines.spend as double) / cast(lines.quantity as double)) as median_price,
-        min(cast(lines.spend as double) / cast(lines.quantity as double)) as lowest_price
+        cast(lines.spend as double) / cast(lines.quantity as double) as price,
+        count(*) as price_lines
     from lines
     inner join source_files on lines.week = source_files.week
     where lines.spend > 0
-    group by source_files.load_id, lines.week, lines.product_id
+    group by source_files.load_id, lines.week, lines.product_id, price
+
+),
+
+-- Half of the lines cost no more than the lower of the two middle prices, and no less than the upper.
+ordered_prices as (
+
+    select
+        *,
+        sum(price_lines) over (partition by week, product_id) as all_lines,
+        sum(price_lines) over (partition by week, product_id order by price asc) as lines_up_to_here
+    from price_counts
+
+),
+
+final as (
+
+    select
+        load_id,
+        week,
+        product_id,
+        (
+            min(case when 2 * lines_up_to_here >= all_lines then price end)
+            + min(case when 2 * lines_up_to_here > all_lines then price end)
+        ) / 2e0 as median_price,
+        min(price) as lowest_price
+    from ordered_prices
+    group by load_id, week, product_id
 
 )
 
