@@ -152,11 +152,9 @@ def measure(folder: Path) -> IngestionBenchmark:
         scan_after = _scan(folder, workplace)
 
         growing = workplace / "growing"
-        growing.mkdir()
-        for path in (folder / "time.csv", *files[:-1]):
-            (growing / path.name).symlink_to(path)
+        latest = link_all_but_the_latest(folder, growing)
         _build(growing, workplace / "growing.duckdb", workplace)
-        (growing / files[-1].name).symlink_to(files[-1])
+        (growing / latest.name).symlink_to(latest)
         one_week = _build(growing, workplace / "growing.duckdb", workplace)
         nothing_new = _build(growing, workplace / "growing.duckdb", workplace)
         no_models = _build(growing, workplace / "growing.duckdb", workplace, selection="resource_type:exposure")
@@ -164,6 +162,21 @@ def measure(folder: Path) -> IngestionBenchmark:
             lines = warehouse.execute("select sum(lines)::bigint from landing.lgsr_files").fetchall()[0][0]
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     return IngestionBenchmark(megabytes, lines, (scan_before, scan_after), load, one_week, nothing_new, no_models)
+
+
+def link_all_but_the_latest(folder: Path, growing: Path) -> Path:
+    """Make a folder that lacks the latest week of another.
+
+    Returns
+    -------
+    Path
+        The file that is lacking.
+    """
+    *earlier, latest = sorted(folder.resolve().glob("transactions_*.csv*"))
+    growing.mkdir()
+    for path in (latest.with_name("time.csv"), *earlier):
+        (growing / path.name).symlink_to(path)
+    return latest
 
 
 def scan(folder: Path, database: Path) -> float:
