@@ -122,7 +122,7 @@ def on_one_core() -> None:
 def test_order_of_rows_and_number_of_threads_decide_nothing(
     shop: Path, undisturbed: Warehouse, empty: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every file shuffled and written in another order, built by one thread on one core."""
+    """Every file shuffled and written in another order, built by four threads of dbt on one core."""
     shuffled = empty.folder / "files"
     shuffled.mkdir()
     shutil.copy(shop / "time.csv", shuffled)
@@ -136,7 +136,7 @@ def test_order_of_rows_and_number_of_threads_decide_nothing(
 
     empty.variables = empty.variables | {"lgsr_path": str(shuffled)}
     monkeypatch.setattr(subprocess, "Popen", with_preparation(on_one_core))
-    result = empty.dbt("build", "--threads", "1", *WITHOUT_TESTS)
+    result = empty.dbt("build", "--threads", "4", *WITHOUT_TESTS)
     assert result.returncode == 0, result.stdout[-6000:]
     # What stands for the bytes of the files, and must differ.
     by_file = ("line_number", "content_hash", "build_fingerprint", "input_fingerprint", "model_run_id")
@@ -289,7 +289,7 @@ def test_a_read_only_folder_of_files_is_all_that_is_needed(
 
 def test_little_memory_gives_the_same(undisturbed: Warehouse, empty: Warehouse) -> None:
     # DuckDB spills, and one node at a time just fits: less, and reading all features at once fails.
-    build = empty.start("build", "--threads", "1", *WITHOUT_TESTS, GROCERY_MEMORY_LIMIT="150MB")
+    build = empty.start("build", *WITHOUT_TESTS, GROCERY_MEMORY_LIMIT="150MB")
     output, _ = build.communicate()
     assert build.returncode == 0, output[-6000:]
     assert contents(empty) == contents(undisturbed)
