@@ -1,6 +1,5 @@
 -- The sentence beside every pair that a product shows: true facts of the pair, those first that speak most for it by
 -- the model's own account. What speaks against it is left out; how the customer and the product met is always said.
--- A pair that is not explained says all its facts.
 {% set clauses = ['history', 'timing', 'offer'] %}
 
 with
@@ -14,12 +13,6 @@ prediction_weeks as (
 candidate_scores as (
 
     select * from {{ ref('candidate_scores') }}
-
-),
-
-shown_items as (
-
-    select * from {{ ref('shown_items') }}
 
 ),
 
@@ -51,11 +44,7 @@ facts as (
         item_contributions.offer_contribution
     from candidate_scores
     inner join prediction_weeks on candidate_scores.prediction_week = prediction_weeks.prediction_week
-    inner join shown_items
-        on candidate_scores.prediction_week = shown_items.prediction_week
-        and candidate_scores.customer_id = shown_items.customer_id
-        and candidate_scores.product_id = shown_items.product_id
-    left join item_contributions
+    inner join item_contributions
         on candidate_scores.prediction_week = item_contributions.prediction_week
         and candidate_scores.customer_id = item_contributions.customer_id
         and candidate_scores.product_id = item_contributions.product_id
@@ -83,10 +72,10 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by prediction_week, customer_id, product_id order by contribution desc nulls last, clause_number asc
+            partition by prediction_week, customer_id, product_id order by contribution desc, clause_number asc
         ) as place
     from clauses
-    where clause is not null and (clause_number = 1 or coalesce(contribution, 1) > 0)
+    where clause is not null and (clause_number = 1 or contribution > 0)
 
 ),
 

@@ -42,15 +42,13 @@ shown as (
     select
         target_week as prediction_week,
         customer_id,
-        product_id,
-        rank <= {{ var('explained_recommendations') }} as is_explained
+        product_id
     from recommended_items
     union all
     select
         listed_items.prediction_week,
         listed_items.customer_id,
-        listed_items.product_id,
-        true as is_explained
+        listed_items.product_id
     from listed_items
     inner join list_lengths
         on listed_items.prediction_week = list_lengths.prediction_week
@@ -60,29 +58,25 @@ shown as (
     select
         prediction_week,
         customer_id,
-        product_id,
-        true as is_explained
+        product_id
     from flyer_items
     union all
     select
         prediction_week,
         customer_id,
-        product_id,
-        true as is_explained
+        product_id
     from reminder_items
 
 ),
 
 final as (
 
-    select
+    select distinct
         shown.prediction_week,
         shown.customer_id,
-        shown.product_id,
-        max(shown.is_explained) as is_explained
+        shown.product_id
     from shown
     inner join prediction_weeks on shown.prediction_week = prediction_weeks.prediction_week
-    group by shown.prediction_week, shown.customer_id, shown.product_id
 
 )
 

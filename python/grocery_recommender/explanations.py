@@ -108,7 +108,7 @@ def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.
 def explain(
     dbt: Any, session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str, shown_sql: str
 ) -> Any:
-    """Contributions of the families for the pairs of the target week that are to be explained.
+    """Contributions of the families for the pairs of the target week that any product shows.
 
     A pair whose features and booster are those of its stored contributions is not explained again.
 
@@ -130,7 +130,7 @@ def explain(
     week = weeks[-1]
     scorer = runs.load_scorer(connection, runs_sql, week.prediction_week, "production")
     fingerprint = scorer.fingerprint(week)
-    shown = f"select customer_id, product_id from ({shown_sql}) where is_explained"
+    shown = f"select customer_id, product_id from ({shown_sql})"
     passages = []
     if (week.prediction_week, fingerprint) in stored_weeks(connection, dbt.this, SCHEMA):
         stored = f"from {dbt.this} where build_fingerprint = '{fingerprint}'"

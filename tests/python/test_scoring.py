@@ -34,7 +34,7 @@ class Shop:
             " from range(40) as pairs(n) cross join range(8, 11) as weeks(week)"
         )
         self.write("runs", self.stored_runs())
-        self.connection.execute("create table shown (customer_id varchar, product_id varchar, is_explained boolean)")
+        self.connection.execute("create table shown (customer_id varchar, product_id varchar)")
 
     @staticmethod
     def stored_runs(target_week: int = 10) -> pa.Table:
@@ -57,7 +57,7 @@ class Shop:
     def show(self, condition: str) -> None:
         self.connection.execute("delete from shown")
         self.connection.execute(
-            "insert into shown select customer_id, product_id, true from features"
+            "insert into shown select customer_id, product_id from features"
             f" where prediction_week = 10 and {condition}"
         )
 
