@@ -107,13 +107,6 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
     pyarrow.Table
         In ``SCHEMA``, without bounds. Metric names end in ``_repeat`` where only pairs bought in the window count.
     """
-    ((prediction_week, customers, repeat_customers),) = connection.sql(
-        f"""
-        select prediction_week, count(distinct customer_id),
-            count(distinct case when candidate_source = 'repeat' then customer_id end)
-        from ({scores_sql}) where week_role = 'test' group by prediction_week
-        """
-    ).fetchall()
     validation, test = (_read(connection, scores_sql, week_role) for week_role in ("validation", "test"))
     out = []
     for suffix, only_repeat in (("", False), ("_repeat", True)):
@@ -121,6 +114,7 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
         pairs = test["is_repeat"] if only_repeat else slice(None)
         labels = validation["was_bought"][validation_pairs]
         test_labels = test["was_bought"][pairs]
+        customers = len(np.unique(test["customer"][pairs]))
         for model in MODELS:
             validation_scores, scores = validation[model][validation_pairs], test[model][pairs]
             validation_probabilities, probabilities = validation_scores, scores
@@ -132,13 +126,13 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
             for metric, value in metrics(scores, probabilities, test_labels, threshold).items():
                 out.append(
                     {
-                        "prediction_week": prediction_week,
+                        "prediction_week": int(test["prediction_week"][0]),
                         "week_role": "test",
                         "model_name": model,
                         "protocol": "full_grid",
                         "metric": metric + suffix,
                         "metric_value": round(float(value), 12),
-                        "customers": repeat_customers if only_repeat else customers,
+                        "customers": customers,
                         "pairs": len(test_labels),
                     }
                 )
@@ -149,12 +143,15 @@ def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndar
     """Columns of one week, in a fixed order, so that sums come out alike; a missing score is the lowest."""
     columns = connection.sql(
         f"""
-        select {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat, cast(was_bought as tinyint) as was_bought
-        from ({scores_sql}) where week_role = ? order by customer_id, product_id
+        select prediction_week, customer_id, product_id, {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat,
+            cast(was_bought as tinyint) as was_bought
+        from ({scores_sql}) where week_role = ?
         """,
         params=[week_role],
     ).to_arrow_table()
-    week = {name: columns[name].to_numpy() for name in ("is_repeat", "was_bought")}
+    columns = columns.sort_by([("customer_id", "ascending"), ("product_id", "ascending")])
+    week = {name: columns[name].to_numpy() for name in ("prediction_week", "is_repeat", "was_bought")}
+    week["customer"] = columns["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for model in MODELS:
         scores = columns[model].to_numpy().astype(np.float64)
         week[model] = np.where(np.isnan(scores), np.nanmin(scores) - 1, scores)
