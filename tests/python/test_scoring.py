@@ -57,8 +57,7 @@ class Shop:
     def show(self, condition: str) -> None:
         self.connection.execute("delete from shown")
         self.connection.execute(
-            "insert into shown select customer_id, product_id from features"
-            f" where prediction_week = 10 and {condition}"
+            f"insert into shown select customer_id, product_id from features where prediction_week = 10 and {condition}"
         )
 
     def write(self, table: str, rows: pa.Table) -> None:
