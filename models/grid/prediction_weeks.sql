@@ -2,6 +2,7 @@
 -- week can be re-made exactly as it would have been then.
 {% set observation_weeks = var('observation_weeks') %}
 {% set training_weeks = var('training_weeks') %}
+{% set retrain_every_weeks = var('retrain_every_weeks') %}
 
 with
 
@@ -41,7 +42,9 @@ predicted as (
         starts_on,
         ends_on
     from weeks
-    where weeks_to_target between -2 - {{ training_weeks }} and 0
+    -- The boosters that score the validation week may have been fitted for a week before it.
+    where weeks_to_target
+        between -2 - {{ training_weeks }} - (week_index - weeks_to_target - 2) % {{ retrain_every_weeks }} and 0
 
 ),
 
@@ -130,6 +133,30 @@ fingerprints as (
 
 ),
 
+-- Boosters are fitted for every so many weeks of the calendar, whichever week is built first; the first week only teaches.
+latest_fits as (
+
+    select
+        *,
+        greatest(
+            prediction_week_index - prediction_week_index % {{ retrain_every_weeks }},
+            min(prediction_week_index) over () + 1
+        ) as fitted_for_week_index
+    from with_history
+
+),
+
+fitted_for as (
+
+    select
+        latest_fits.prediction_week,
+        with_history.prediction_week as fitted_for_week
+    from latest_fits
+    inner join with_history on latest_fits.fitted_for_week_index = with_history.prediction_week_index
+    where latest_fits.week_role <> 'train'
+
+),
+
 final as (
 
     select
@@ -144,14 +171,15 @@ final as (
         end as active_customers,
         with_history.window_first_week_index,
         with_history.window_last_week_index,
-        md5(concat_ws(
-            ' ', cast(fingerprints.fingerprint as string), candidate_coverage, {{ code_fingerprint() }}
-        )) as build_fingerprint,
+        fitted_for.fitted_for_week,
+        md5(concat_ws(' ', cast(fingerprints.fingerprint as string), {{ code_fingerprint() }})) as window_fingerprint,
+        md5(concat_ws(' ', window_fingerprint, candidate_coverage)) as build_fingerprint,
         with_history.starts_on,
         with_history.ends_on
     from with_history
     inner join fingerprints on with_history.prediction_week = fingerprints.prediction_week
     left join customers on with_history.prediction_week = customers.prediction_week
+    left join fitted_for on with_history.prediction_week = fitted_for.prediction_week
 
 )
 

@@ -48,15 +48,16 @@ def performance(connection: Any, weeks: list[PredictionWeek], features_sql: str,
     weeks
         The prediction weeks, in order of time; the last one is the target week.
     features_sql, runs_sql
-        Queries for ``balanced_features`` and ``classifier_runs``; the features are those of the evaluation run.
+        Queries for ``balanced_features`` and ``classifier_runs``; the features are those that score the test week.
 
     Returns
     -------
     pyarrow.Table
         In ``SCHEMA``, without bounds; empty where the customers on either side bought nothing.
     """
+    (test_week,) = (week for week in weeks if week.week_role == "test")
     week_of = {week.week_role: week.prediction_week for week in weeks}
-    binary = runs.load_scorer(connection, runs_sql, weeks[-1].prediction_week, "evaluation").binary
+    binary = runs.load_scorer(connection, runs_sql, test_week).binary
     names = sorted({*binary.feature_name(), BOUGHT_BEFORE})
     columns = ", ".join((*classifier.KEYS, "was_bought", "is_held_out_customer", *names))
     rows = connection.sql(f"select {columns} from ({features_sql})").to_arrow_table()

@@ -42,10 +42,8 @@ class ClassifierConfig:
         ``binary`` or ``lambdarank``.
     learning_rate, num_leaves, min_data_in_leaf, feature_fraction, bagging_fraction, lambda_l2, max_bin
         LightGBM's parameters of these names.
-    max_rounds
-        Boosting rounds at most.
-    early_stopping_rounds
-        Rounds without a better validation metric after which boosting stops; 0 goes on to ``max_rounds``.
+    num_boost_round
+        Boosting rounds.
     seed
         Seed of the row and column samples.
     """
@@ -58,8 +56,7 @@ class ClassifierConfig:
     bagging_fraction: float = 0.8
     lambda_l2: float = 10.0
     max_bin: int = 63
-    max_rounds: int = 800
-    early_stopping_rounds: int = 25
+    num_boost_round: int = 300
     seed: int = 20060410
 
     def lightgbm_parameters(self) -> dict[str, object]:
@@ -81,15 +78,14 @@ class ClassifierConfig:
             "verbosity": -1,
         }
         if self.objective == "lambdarank":
-            parameters |= {"metric": "ndcg", "eval_at": [10], "lambdarank_truncation_level": 20}
-        else:
-            parameters |= {"metric": "binary_logloss"}
+            parameters["lambdarank_truncation_level"] = 20
         return parameters
 
 
+# One week's log loss or NDCG is too noisy to stop by: the rounds were chosen once, on weeks 46 to 48 of The Complete
+# Journey.
 BINARY = ClassifierConfig(objective="binary")
-# One week's NDCG is too noisy to stop by: the rounds were chosen once, on weeks 46 to 48 of The Complete Journey.
-LAMBDARANK = ClassifierConfig(objective="lambdarank", learning_rate=0.09, max_rounds=160, early_stopping_rounds=0)
+LAMBDARANK = ClassifierConfig(objective="lambdarank", learning_rate=0.09, num_boost_round=160)
 
 
 def configured(config: ClassifierConfig, parameters: Iterable[tuple[str, str, float]]) -> ClassifierConfig:
@@ -227,15 +223,13 @@ class BinnedExamples:
     weights: np.ndarray
 
 
-def bin_examples(examples: Examples, reference: BinnedExamples | None = None) -> BinnedExamples:
+def bin_examples(examples: Examples) -> BinnedExamples:
     """Bin the features of examples.
 
     Parameters
     ----------
     examples
-        What to learn from, or to validate on.
-    reference
-        The examples whose bins to use; validation examples need those that are learnt from.
+        What to learn from.
 
     Raises
     ------
@@ -249,18 +243,12 @@ def bin_examples(examples: Examples, reference: BinnedExamples | None = None) ->
         label=examples.was_bought.astype(np.float32),
         group=examples.group_sizes(),
         feature_name=examples.feature_names,
-        reference=reference.dataset if reference else None,
         params=BINARY.lightgbm_parameters(),
     )
     return BinnedExamples(dataset.construct(), examples.weights)
 
 
-def fit(
-    examples: BinnedExamples,
-    config: ClassifierConfig,
-    validation: BinnedExamples | None = None,
-    rounds: int | None = None,
-) -> lightgbm.Booster:
+def fit(examples: BinnedExamples, config: ClassifierConfig) -> lightgbm.Booster:
     """Fit one booster.
 
     Parameters
@@ -269,36 +257,11 @@ def fit(
         What to learn from.
     config
         Which booster.
-    validation
-        Later weeks that choose the number of rounds.
-    rounds
-        The number of rounds where it is known already; then ``validation`` is not needed, and neither is it where
-        the config stops at no other number than ``max_rounds``.
-
-    Raises
-    ------
-    ValueError
-        If neither ``validation`` nor ``rounds`` is given.
     """
-    parameters = config.lightgbm_parameters()
-    for binned in filter(None, (examples, validation)):
-        # LambdaRank compares the pairs of a list as they stand; weights are for probabilities.
-        # (`set_weight(None)` would leave the weights of the booster before.)
-        binned.dataset.set_field("weight", None if config.objective == "lambdarank" else binned.weights)
-    if rounds is None and config.early_stopping_rounds == 0:
-        rounds = config.max_rounds
-    if rounds is not None:
-        return lightgbm.train(parameters, examples.dataset, num_boost_round=rounds)
-    if validation is None:
-        raise ValueError("either validation examples or a number of rounds is needed")
-    booster = lightgbm.train(
-        parameters,
-        examples.dataset,
-        num_boost_round=config.max_rounds,
-        valid_sets=[validation.dataset],
-        callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
-    )
-    return lightgbm.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
+    # LambdaRank compares the pairs of a list as they stand; weights are for probabilities.
+    # (`set_weight(None)` would leave the weights of the booster before.)
+    examples.dataset.set_field("weight", None if config.objective == "lambdarank" else examples.weights)
+    return lightgbm.train(config.lightgbm_parameters(), examples.dataset, num_boost_round=config.num_boost_round)
 
 
 def screen_features(examples: Examples, count: int) -> list[str]:
@@ -322,8 +285,8 @@ def screen_features(examples: Examples, count: int) -> list[str]:
     binned = bin_examples(examples)
     gains = np.zeros(len(examples.feature_names))
     for config in (BINARY, LAMBDARANK):
-        config = replace(config, learning_rate=SCREENING_LEARNING_RATE)
-        gain = fit(binned, config, rounds=SCREENING_ROUNDS).feature_importance("gain")
+        config = replace(config, learning_rate=SCREENING_LEARNING_RATE, num_boost_round=SCREENING_ROUNDS)
+        gain = fit(binned, config).feature_importance("gain")
         gains += gain / max(gain.sum(), 1e-12)
     kept = np.sort(np.argsort(-gains, kind="stable")[:count])
     return [examples.feature_names[position] for position in kept]

@@ -128,7 +128,7 @@ def explain(
     """
     connection = session.cursor()
     week = weeks[-1]
-    scorer = runs.load_scorer(connection, runs_sql, week.prediction_week, "production")
+    scorer = runs.load_scorer(connection, runs_sql, week)
     fingerprint = scorer.fingerprint(week)
     shown = f"select customer_id, product_id from ({shown_sql})"
     passages = []

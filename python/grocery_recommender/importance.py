@@ -40,7 +40,7 @@ SEED = 20060410
 
 
 def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: str, examples_sql: str) -> pa.Table:
-    """Importance of all features in the latest runs of the target week.
+    """Importance of all features in the runs that score the target week and in those that score the validation week.
 
     Parameters
     ----------
@@ -55,23 +55,22 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
     -------
     pyarrow.Table
         In ``SCHEMA``, one row per run and feature. Features that were screened out are there with ``is_used`` false
-        and no gain. SHAP and permutation are measured on a sample of the validation week; the latter for evaluation
-        runs of the binary model only: production runs have learnt from that week.
+        and no gain. SHAP and permutation are measured on a sample of the validation week; the latter for the binary
+        model that scores it only: later ones have learnt from that week.
     """
-    validation_week = next(week.prediction_week for week in weeks if week.week_role == "validation")
-    measured_on = f"from ({examples_sql}) where prediction_week = {validation_week}"
+    week_of = {week.week_role: week for week in weeks}
+    validation = week_of["validation"]
+    measured_on = f"from ({examples_sql}) where prediction_week = {validation.prediction_week}"
     ((pairs,),) = connection.sql(f"select count(*) {measured_on}").fetchall()
     rows = connection.sql(f"select * {measured_on} and {customer_sample(pairs, EXAMPLES)}")
     examples = classifier.examples_from_rows(rows.to_arrow_table())
+    target_weeks = sorted({validation.fitted_for_week, week_of["score"].fitted_for_week})
     runs = connection.sql(
-        f"select model_run_id, purpose, objective, feature_names, model_text from ({runs_sql}) where target_week = ?"
-        # Of a week that was built again, with other code or vars, the latest runs count.
-        " qualify row_number() over (partition by purpose, objective order by fitted_at desc, model_run_id) = 1"
-        " order by model_run_id",
-        params=[weeks[-1].prediction_week],
+        f"select target_week, model_run_id, objective, feature_names, model_text from ({runs_sql})"
+        f" where is_in_use and target_week in ({', '.join(map(str, target_weeks))}) order by model_run_id"
     ).fetchall()
     parts = []
-    for run_id, purpose, objective, used, text in runs:
+    for target_week, run_id, objective, used, text in runs:
         booster = lightgbm.Booster(model_str=text)
         chosen = [examples.feature_names.index(name) for name in used]
         matrix = examples.features[:, chosen]
@@ -80,7 +79,7 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
             "splits": booster.feature_importance("split"),
             "mean_abs_shap": mean_abs_shap(booster, _spread(matrix)),
         }
-        if (purpose, objective) == ("evaluation", "binary"):
+        if (target_week, objective) == (validation.fitted_for_week, "binary"):
             figures["permutation_importance"] = permutation_importance(booster, examples, matrix)
         of_feature = {name: {key: values[i] for key, values in figures.items()} for i, name in enumerate(used)}
         unused = {"gain": 0.0, "splits": 0, "mean_abs_shap": 0.0}

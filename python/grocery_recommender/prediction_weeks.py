@@ -20,13 +20,18 @@ from grocery_recommender.progress import report
 
 @dataclass(frozen=True)
 class PredictionWeek:
-    """One row of ``grid.prediction_weeks``: week ids as the retailer writes them, indexes without gaps."""
+    """One row of ``grid.prediction_weeks``: week ids as the retailer writes them, indexes without gaps.
+
+    ``fitted_for_week`` is the target week of the runs that score the week, None where it only teaches.
+    """
 
     prediction_week: int
     prediction_week_index: int
     week_role: str
     window_first_week_index: int
     window_last_week_index: int
+    fitted_for_week: int | None
+    window_fingerprint: str
     build_fingerprint: str
 
 

@@ -1,8 +1,11 @@
-"""Model runs: which boosters a target week needs, fitted once and stored as text.
+"""Model runs: the boosters that score a week, fitted once on the weeks before it and stored as text.
 
-The *evaluation* run learns from the training weeks, chooses its rounds on the validation week and is measured once,
-on the test week. The *production* run repeats the recipe one step on: the newest weeks, with the rounds already
-chosen, for the week that nobody has seen.
+The validation and test weeks are scored by the runs that scored them when they were still the future, so that what is
+measured is what was published (prequential evaluation), and a weekly build fits one run.
+
+References
+----------
+Dawid: Present Position and Potential Developments: The Prequential Approach (1984).
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +35,6 @@ SCHEMA = pa.schema(
     [
         ("model_run_id", pa.string()),
         ("target_week", pa.int32()),
-        ("purpose", pa.string()),
         ("objective", pa.string()),
         ("algorithm", pa.string()),
         ("parameters", pa.string()),
@@ -40,6 +43,7 @@ SCHEMA = pa.schema(
         ("best_iteration", pa.int32()),
         ("feature_names", pa.list_(pa.string())),
         ("model_text", pa.string()),
+        ("is_in_use", pa.bool_()),
         ("input_fingerprint", pa.string()),
         ("code_version", pa.string()),
         ("library_versions", pa.string()),
@@ -58,13 +62,12 @@ def fit_runs(
     session: Any,
     weeks: list[PredictionWeek],
     examples_sql: str,
-    parameters: list[tuple[str, str, float]] = (),
-    retrain_every_weeks: int = 1,
+    parameters: list[tuple[str, str, float]],
+    training_weeks: int,
 ) -> pa.Table:
-    """The runs of the target week, and every run that the table held before.
+    """The runs that score the validation, test and target weeks, and every run that the table held before.
 
-    A run whose inputs and parameters are those of a stored run is not fitted again, and no run is fitted while stored
-    ones of the same recipe are recent enough.
+    A run whose inputs and parameters are those of a stored run is not fitted again.
 
     Parameters
     ----------
@@ -76,13 +79,13 @@ def fit_runs(
         Query for ``training_features``.
     parameters
         Rows of ``classifier_parameters``: objective, parameter, value.
-    retrain_every_weeks
-        For so many target weeks the runs of the first one score; 1 fits every week anew.
+    training_weeks
+        Weeks that a run learns from: those before the week that it is fitted for, fewer where history is short.
 
     Returns
     -------
     pyarrow.Table
-        In ``SCHEMA``, one row per run.
+        In ``SCHEMA``, one row per run; ``is_in_use`` are those that score a week.
 
     Raises
     ------
@@ -90,78 +93,62 @@ def fit_runs(
         If no prediction week is left to learn from.
     """
     connection = session.cursor()
-    stored = _stored_runs(connection, dbt.this)
-    by_role = {role: [w for w in weeks if w.week_role == role] for role in ("train", "validation", "test", "score")}
-    if not by_role["train"] or not by_role["validation"] or not by_role["test"]:
+    if not {"train", "validation", "test"} <= {week.week_role for week in weeks}:
         raise ValueError(
             f"not enough history to learn from: {len(weeks)} prediction weeks are possible, at least 4 are needed;"
             " load more weeks, or lower minimum_history_weeks"
         )
     code_version = run_variables(Path.cwd())["learning_code_version"]
     models = [classifier.configured(config, parameters) for config in MODELS]
-    known = {run["model_run_id"] for run in stored.to_pylist()}
-    wanted = {
-        (purpose, config.objective): _run_id(weeks, purpose, config, code_version)
-        for purpose in ("evaluation", "production")
-        for config in models
-    }
-    if not is_full_refresh() and known >= {run_id for run_id, _ in wanted.values()}:
-        report("classifier: the stored runs fit these inputs, nothing to learn")
-        return stored
-    recent = (
-        None if is_full_refresh() else _recent_target_week(stored, weeks, models, code_version, retrain_every_weeks)
-    )
-    if recent is not None:
-        report(f"classifier: the runs of target week {recent} are recent enough, nothing to learn")
-        return stored
+    stored = {run["model_run_id"]: run | {"is_in_use": False} for run in _stored_runs(connection, dbt.this)}
+    for target_week in sorted({week.fitted_for_week for week in weeks if week.fitted_for_week is not None}):
+        position = next(n for n, week in enumerate(weeks) if week.prediction_week == target_week)
+        learnt_from = weeks[max(position - training_weeks, 0) : position]
+        # The window of the target week is part of it: it ends with the purchases of the last training week.
+        fingerprints = [week.window_fingerprint for week in (*learnt_from, weeks[position])]
+        runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in models}
+        if is_full_refresh() or not {run_id for run_id, _ in runs.values()} <= stored.keys():
+            training = [week.prediction_week for week in learnt_from]
+            for run in _fit(connection, examples_sql, training, runs):
+                stored[run["model_run_id"]] = run | {"target_week": target_week, "code_version": code_version}
+        else:
+            report(f"classifier: the stored run of week {target_week} fits its inputs, nothing to learn")
+        for run_id, _ in runs.values():
+            stored[run_id]["is_in_use"] = True
+    return pa.Table.from_pylist(list(stored.values()), schema=SCHEMA)
 
-    train = [w.prediction_week for w in by_role["train"]]
-    labelled = [w.prediction_week for w in weeks if w.week_role != "score"]
-    validation_week = by_role["validation"][0].prediction_week
+
+def _fit(
+    connection: Any, examples_sql: str, training_weeks: list[int], runs: dict[ClassifierConfig, tuple[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """Fit the boosters of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
     read = partial(_read_examples, connection, examples_sql)
-    screened_on = f"from ({examples_sql}) where prediction_week = {train[-1]}"
+    screened_on = f"from ({examples_sql}) where prediction_week = {training_weeks[-1]}"
     ((pairs,),) = connection.sql(f"select count(*) {screened_on}").fetchall()
-    sample = read(train[-1:], condition=customer_sample(pairs, SCREENING_EXAMPLES))
+    sample = read(training_weeks[-1:], condition=customer_sample(pairs, SCREENING_EXAMPLES))
     features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
     del sample
-    examples = read(labelled, features)
-    fitted = []
-    rounds: dict[str, int] = {}
-    for purpose, training_weeks in (("evaluation", train), ("production", labelled[-len(train) :])):
-        learnt_from = classifier.bin_examples(examples.of_weeks(training_weeks))
-        validation = None
-        if purpose == "evaluation":
-            validation = classifier.bin_examples(examples.of_weeks([validation_week]), learnt_from)
-        for config in models:
-            started = time.monotonic()
-            booster = classifier.fit(learnt_from, config, validation, rounds.get(config.objective))
-            rounds[config.objective] = booster.num_trees()
-            seconds = time.monotonic() - started
-            run_id, fingerprint = wanted[purpose, config.objective]
-            report(f"classifier: {run_id}, {booster.num_trees()} trees, {seconds:.1f} s")
-            fitted.append(
-                {
-                    "model_run_id": run_id,
-                    "target_week": weeks[-1].prediction_week,
-                    "purpose": purpose,
-                    "objective": config.objective,
-                    "algorithm": "lightgbm",
-                    "parameters": json.dumps(asdict(config), sort_keys=True),
-                    "training_weeks": json.dumps(training_weeks),
-                    "training_rows": len(learnt_from.weights),
-                    "best_iteration": booster.num_trees(),
-                    "feature_names": features,
-                    "model_text": booster.model_to_string(),
-                    "input_fingerprint": fingerprint,
-                    "code_version": code_version,
-                    "library_versions": json.dumps({name: version(name) for name in LIBRARIES}),
-                    "fit_seconds": seconds,
-                    "fitted_at": datetime.now(UTC).replace(tzinfo=None),
-                }
-            )
-    replaced = {run["model_run_id"] for run in fitted}
-    kept = [run for run in stored.to_pylist() if run["model_run_id"] not in replaced]
-    return pa.Table.from_pylist(kept + fitted, schema=SCHEMA)
+    examples = classifier.bin_examples(read(training_weeks, features))
+    for config, (run_id, fingerprint) in runs.items():
+        started = time.monotonic()
+        booster = classifier.fit(examples, config)
+        seconds = time.monotonic() - started
+        report(f"classifier: {run_id}, {booster.num_trees()} trees, {seconds:.1f} s")
+        yield {
+            "model_run_id": run_id,
+            "objective": config.objective,
+            "algorithm": "lightgbm",
+            "parameters": json.dumps(asdict(config), sort_keys=True),
+            "training_weeks": json.dumps(training_weeks),
+            "training_rows": len(examples.weights),
+            "best_iteration": booster.num_trees(),
+            "feature_names": features,
+            "model_text": booster.model_to_string(),
+            "input_fingerprint": fingerprint,
+            "library_versions": json.dumps({name: version(name) for name in LIBRARIES}),
+            "fit_seconds": seconds,
+            "fitted_at": datetime.now(UTC).replace(tzinfo=None),
+        }
 
 
 @dataclass(frozen=True)
@@ -179,17 +166,15 @@ class Scorer:
         return hashlib.sha256(content).hexdigest()
 
 
-def load_scorer(connection: Any, runs_sql: str, target_week: int, purpose: str) -> Scorer:
-    """The stored boosters that score a target week: its own, or those of the latest week before it."""
+def load_scorer(connection: Any, runs_sql: str, week: PredictionWeek) -> Scorer:
+    """The stored boosters that score a week."""
     rows = connection.sql(
-        f"select objective, model_run_id, model_text from ({runs_sql}) where target_week <= ? and purpose = ?"
-        " qualify row_number() over (partition by objective order by target_week desc, fitted_at desc, model_run_id)"
-        " = 1",
-        params=[target_week, purpose],
+        f"select objective, model_run_id, model_text from ({runs_sql}) where target_week = ? and is_in_use",
+        params=[week.fitted_for_week],
     ).fetchall()
-    found = {objective: (run_id, text) for objective, run_id, text in rows}
+    found = {objective: (run_id, lightgbm.Booster(model_str=text)) for objective, run_id, text in rows}
     (binary_run_id, binary), (ranker_run_id, ranker) = found["binary"], found["lambdarank"]
-    return Scorer(binary_run_id, ranker_run_id, lightgbm.Booster(model_str=binary), lightgbm.Booster(model_str=ranker))
+    return Scorer(binary_run_id, ranker_run_id, binary, ranker)
 
 
 def _read_examples(
@@ -213,33 +198,14 @@ def _read_examples(
     return examples
 
 
-def _run_id(weeks: list[PredictionWeek], purpose: str, config: ClassifierConfig, code_version: str) -> tuple[str, str]:
+def _run_id(target_week: int, fingerprints: list[str], config: ClassifierConfig, code_version: str) -> tuple[str, str]:
     """Id of a run, and the fingerprint of all that it depends on."""
-    inputs = [(w.prediction_week, w.week_role, w.build_fingerprint) for w in weeks]
-    content = json.dumps([inputs, purpose, asdict(config), code_version]).encode()
+    content = json.dumps([fingerprints, asdict(config), code_version]).encode()
     fingerprint = hashlib.sha256(content).hexdigest()
-    return f"{weeks[-1].prediction_week}-{purpose}-{config.objective}-{fingerprint[:8]}", fingerprint
+    return f"{target_week}-{config.objective}-{fingerprint[:8]}", fingerprint
 
 
-def _recent_target_week(
-    stored: pa.Table, weeks: list[PredictionWeek], models: list[ClassifierConfig], code_version: str, every: int
-) -> int | None:
-    """The target week before this one whose runs may still score it."""
-    recipe = {json.dumps(asdict(config), sort_keys=True) for config in models}
-    by_week: dict[int, set[tuple[str, str]]] = {}
-    for run in stored.to_pylist():
-        if run["code_version"] == code_version and run["parameters"] in recipe:
-            by_week.setdefault(run["target_week"], set()).add((run["purpose"], run["parameters"]))
-    target = weeks[-1].prediction_week_index
-    for week in reversed(weeks[:-1]):
-        if target - week.prediction_week_index < every and len(by_week.get(week.prediction_week, ())) == 2 * len(
-            recipe
-        ):
-            return week.prediction_week
-    return None
-
-
-def _stored_runs(connection: Any, table: Any) -> pa.Table:
+def _stored_runs(connection: Any, table: Any) -> list[dict[str, Any]]:
     if stored_columns(connection, table) != set(SCHEMA.names):
-        return SCHEMA.empty_table()
-    return connection.sql(f"select {', '.join(SCHEMA.names)} from {table}").to_arrow_table().cast(SCHEMA)
+        return []
+    return connection.sql(f"select {', '.join(SCHEMA.names)} from {table}").to_arrow_table().to_pylist()

@@ -13,7 +13,6 @@ from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
 from grocery_recommender.runs import Scorer
 from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
-PURPOSES = {"validation": "evaluation", "test": "evaluation", "score": "production"}
 # Features that the baselines and the reasons are made of: they pass by here once, so nobody joins them again.
 FACTS = (
     "tifu_score",
@@ -45,7 +44,7 @@ SCHEMA = pa.schema(
 
 
 def score_weeks(dbt: Any, session: Any, weeks: list[PredictionWeek], features_sql: str, runs_sql: str) -> Any:
-    """Score the validation and test weeks with the evaluation run, the target week with the production run.
+    """Score the validation, test and target weeks, each with the runs that were fitted on the weeks before it.
 
     A week whose features and boosters are those of its stored scores is not scored again.
 
@@ -67,10 +66,9 @@ def score_weeks(dbt: Any, session: Any, weeks: list[PredictionWeek], features_sq
     stored = stored_weeks(connection, dbt.this, SCHEMA)
     passages = []
     for week in weeks:
-        if week.week_role not in PURPOSES:
+        if week.fitted_for_week is None:
             continue
-        purpose = PURPOSES[week.week_role]
-        scorer = runs.load_scorer(connection, runs_sql, weeks[-1].prediction_week, purpose)
+        scorer = runs.load_scorer(connection, runs_sql, week)
         fingerprint = scorer.fingerprint(week)
         if (week.prediction_week, fingerprint) in stored:
             label, source, columns, function = "kept scores", dbt.this, SCHEMA.names, unchanged

@@ -44,9 +44,8 @@ def suggest(trial: optuna.Trial, config: ClassifierConfig) -> ClassifierConfig:
         "feature_fraction": trial.suggest_float("feature_fraction", 0.1, 0.6),
         "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
         "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 50.0, log=True),
+        "num_boost_round": trial.suggest_int("num_boost_round", 60, 500),
     }
-    if config.objective == "lambdarank":
-        chosen["max_rounds"] = trial.suggest_int("max_rounds", 60, 400)
     return replace(config, **chosen)
 
 
@@ -76,8 +75,7 @@ def mean_ndcg(scores: np.ndarray, was_bought: np.ndarray, group_sizes: np.ndarra
 
 def judge(config: ClassifierConfig, examples: Examples, judges: Examples) -> float:
     """How good a booster with these parameters is on the judging weeks; higher is better."""
-    learnt_from = classifier.bin_examples(examples)
-    booster = classifier.fit(learnt_from, config, classifier.bin_examples(judges, learnt_from))
+    booster = classifier.fit(classifier.bin_examples(examples), config)
     predicted = booster.predict(judges.features)
     if config.objective == "lambdarank":
         return mean_ndcg(predicted, judges.was_bought, judges.group_sizes())
@@ -119,9 +117,8 @@ def search(
             "feature_fraction",
             "bagging_fraction",
             "lambda_l2",
+            "num_boost_round",
         )
-        if config.objective == "lambdarank":
-            searched += ("max_rounds",)
         study.enqueue_trial({parameter: getattr(config, parameter) for parameter in searched}, skip_if_exists=True)
     remaining = max(trials - finished, 0)
     if remaining:
@@ -136,8 +133,7 @@ def write_parameters(configs: list[ClassifierConfig], parameters: list[str], pat
         writer.writerow(["objective", "parameter", "value"])
         for config in configs:
             for parameter in parameters:
-                if parameter != "max_rounds" or config.early_stopping_rounds == 0:
-                    writer.writerow([config.objective, parameter, f"{getattr(config, parameter):.6g}"])
+                writer.writerow([config.objective, parameter, f"{getattr(config, parameter):.6g}"])
 
 
 def main() -> None:
@@ -174,9 +170,9 @@ def main() -> None:
 
 
 def _read(connection: Any, weeks: list[int]) -> Examples:
-    """Examples of some weeks, with the features that the evaluation run of the warehouse learns from."""
+    """Examples of some weeks, with the features of the oldest run in use: it saw the fewest later weeks."""
     (names,) = connection.sql(
-        "select feature_names from ml.classifier_runs where purpose = 'evaluation' order by fitted_at desc limit 1"
+        "select feature_names from ml.classifier_runs where is_in_use order by target_week limit 1"
     ).fetchall()[0]
     columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
     parts = [

@@ -195,10 +195,16 @@ def test_performance_is_measured_beside_baselines(full_warehouse: Warehouse) -> 
     assert {"auc", "average_precision", "log_loss"} <= metrics
 
 
-def test_the_evaluation_run_never_saw_the_week_that_it_is_measured_on(full_warehouse: Warehouse) -> None:
-    weeks = dict(full_warehouse.query("select purpose, max(training_weeks) from marts.model_runs group by purpose"))
-    assert weeks["evaluation"] == "[48, 49, 50, 51]"
-    assert weeks["production"] == "[50, 51, 52, 53]"
+def test_no_run_saw_a_week_that_it_scores(full_warehouse: Warehouse) -> None:
+    runs = full_warehouse.query(
+        "select distinct target_week, training_weeks from marts.model_runs where is_in_use order by target_week"
+    )
+    assert runs == [(52, "[48, 49, 50, 51]"), (53, "[49, 50, 51, 52]"), (54, "[50, 51, 52, 53]")]
+    scored_by = full_warehouse.query(
+        "select distinct prediction_week, target_week from ml.candidate_scores"
+        " join marts.model_runs using (model_run_id) order by all"
+    )
+    assert scored_by == [(52, 52), (53, 53), (54, 54)]
 
 
 def test_a_second_build_changes_nothing(full_warehouse: Warehouse) -> None:

@@ -15,8 +15,8 @@ import pytest
 from grocery_recommender import classifier
 
 ROWS_PER_WEEK = 1500
-BINARY = replace(classifier.BINARY, max_rounds=40, feature_fraction=1.0, min_data_in_leaf=20)
-LAMBDARANK = replace(classifier.LAMBDARANK, max_rounds=40, feature_fraction=1.0, min_data_in_leaf=20)
+BINARY = replace(classifier.BINARY, num_boost_round=40, feature_fraction=1.0, min_data_in_leaf=20)
+LAMBDARANK = replace(classifier.LAMBDARANK, num_boost_round=40, feature_fraction=1.0, min_data_in_leaf=20)
 
 
 def example_table(weeks: tuple[int, ...] = (1, 2, 3)) -> pa.Table:
@@ -43,13 +43,8 @@ def examples(weeks: tuple[int, ...] = (1, 2, 3)) -> classifier.Examples:
     return classifier.examples_from_rows(example_table(weeks))
 
 
-def fit(
-    data: classifier.Examples, config: classifier.ClassifierConfig, validation: classifier.Examples | None = None
-) -> lightgbm.Booster:
-    binned = classifier.bin_examples(data)
-    if validation is None:
-        return classifier.fit(binned, config, rounds=10)
-    return classifier.fit(binned, config, classifier.bin_examples(validation, binned))
+def fit(data: classifier.Examples, config: classifier.ClassifierConfig) -> lightgbm.Booster:
+    return classifier.fit(classifier.bin_examples(data), config)
 
 
 def test_examples_arrive_whole_and_in_order() -> None:
@@ -78,24 +73,20 @@ def test_no_examples_are_an_error() -> None:
 
 def test_probabilities_are_those_of_the_weighted_grid() -> None:
     data = examples()
-    booster = fit(data.of_weeks([1, 2]), BINARY, data.of_weeks([3]))
+    booster = fit(data.of_weeks([1, 2]), BINARY)
     expected = np.average(data.was_bought, weights=data.weights)
     predicted = np.average(booster.predict(data.features), weights=data.weights)
     assert predicted == pytest.approx(expected, rel=0.1)
 
 
-def test_rounds_are_chosen_on_the_validation_weeks() -> None:
-    data = examples()
-    chosen = fit(data.of_weeks([1, 2]), BINARY, data.of_weeks([3]))
-    fixed = classifier.fit(classifier.bin_examples(data.of_weeks([1, 2])), BINARY, rounds=7)
-    assert 0 < chosen.num_trees() <= 40
-    assert fixed.num_trees() == 7
+def test_a_booster_has_as_many_trees_as_its_config_says() -> None:
+    assert fit(examples(), replace(BINARY, num_boost_round=7)).num_trees() == 7
 
 
 @pytest.mark.parametrize("config", [BINARY, LAMBDARANK], ids=lambda config: config.objective)
 def test_the_same_input_gives_the_same_text(config: classifier.ClassifierConfig) -> None:
     data = examples()
-    texts = {fit(data.of_weeks([1, 2]), config, data.of_weeks([3])).model_to_string() for _ in range(2)}
+    texts = {fit(data.of_weeks([1, 2]), config).model_to_string() for _ in range(2)}
     assert len(texts) == 1
 
 
@@ -116,7 +107,7 @@ def test_a_stored_booster_scores_like_the_fitted_one() -> None:
 
 def test_the_ranker_puts_purchases_first() -> None:
     data = examples()
-    ranker = fit(data.of_weeks([1, 2]), LAMBDARANK, data.of_weeks([3]))
+    ranker = fit(data.of_weeks([1, 2]), LAMBDARANK)
     held_out = data.of_weeks([3])
     scores = ranker.predict(held_out.features).reshape(-1, 15)
     bought = held_out.was_bought.reshape(-1, 15)
@@ -140,17 +131,12 @@ def test_nothing_to_tell_apart_is_an_error() -> None:
         classifier.bin_examples(nothing_bought)
 
 
-def test_a_fit_without_validation_needs_its_rounds() -> None:
-    with pytest.raises(ValueError, match="validation examples or a number of rounds"):
-        classifier.fit(classifier.bin_examples(examples()), BINARY)
-
-
 def test_boosters_share_bins_but_not_weights() -> None:
     data = examples()
     shared = classifier.bin_examples(data)
     alone = {config.objective: fit(data, config).model_to_string() for config in (BINARY, LAMBDARANK)}
     for config in (LAMBDARANK, BINARY, LAMBDARANK):
-        booster = classifier.fit(shared, config, rounds=10)
+        booster = classifier.fit(shared, config)
         assert booster.model_to_string() == alone[config.objective]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -12,7 +13,11 @@ from grocery_recommender import classifier, importance
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 ROWS = 4000
-WEEKS = [PredictionWeek(8, 8, "validation", 1, 7, "a"), PredictionWeek(10, 10, "score", 1, 9, "b")]
+WEEKS = [
+    PredictionWeek(8, 8, "validation", 1, 7, 8, "a", "a"),
+    PredictionWeek(9, 9, "test", 1, 8, 9, "b", "b"),
+    PredictionWeek(10, 10, "score", 1, 9, 10, "c", "c"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +39,17 @@ def connection() -> duckdb.DuckDBPyConnection:
     binned = classifier.bin_examples(classifier.examples_from_rows(examples.drop(["unused"])))
     runs = [
         {
-            "model_run_id": f"{purpose}-{config.objective}",
-            "target_week": 10,
-            "purpose": purpose,
+            "model_run_id": f"{target_week}-{config.objective}",
+            "target_week": target_week,
             "objective": config.objective,
             "feature_names": ["signal", "noise"],
-            "model_text": classifier.fit(binned, config, rounds=10).model_to_string(),
-            "fitted_at": 2,
+            "model_text": classifier.fit(binned, replace(config, num_boost_round=10)).model_to_string(),
+            "is_in_use": True,
         }
-        for purpose in ("evaluation", "production")
+        for target_week in (8, 9, 10)
         for config in (classifier.BINARY, classifier.LAMBDARANK)
     ]
-    runs.append(runs[0] | {"model_run_id": "superseded", "fitted_at": 1})
+    runs.append(runs[0] | {"model_run_id": "superseded", "is_in_use": False})
     connection = duckdb.connect()
     connection.register("examples", examples)
     connection.register("runs", pa.Table.from_pylist(runs))
@@ -75,24 +79,23 @@ def test_of_a_large_week_a_sample_of_customers_is_read(
 
 
 def test_the_feature_that_matters_leads(figures: dict[tuple[str, str], dict]) -> None:
-    for run in ("evaluation-binary", "evaluation-lambdarank", "production-binary", "production-lambdarank"):
+    for run in ("8-binary", "8-lambdarank", "10-binary", "10-lambdarank"):
         for measure in ("gain", "mean_abs_shap"):
             assert figures[run, "signal"][measure] > figures[run, "noise"][measure]
-    signal, noise = (figures["evaluation-binary", name]["permutation_importance"] for name in ("signal", "noise"))
+    signal, noise = (figures["8-binary", name]["permutation_importance"] for name in ("signal", "noise"))
     assert signal > 0.05 > abs(noise)
 
 
-def test_runs_of_an_earlier_build_of_the_week_are_left_out(figures: dict[tuple[str, str], dict]) -> None:
-    assert len({run for run, _ in figures}) == 4
-    assert ("superseded", "signal") not in figures
+def test_only_runs_of_the_validation_and_target_weeks_are_looked_at(figures: dict[tuple[str, str], dict]) -> None:
+    assert {run for run, _ in figures} == {"8-binary", "8-lambdarank", "10-binary", "10-lambdarank"}
 
 
 def test_features_that_were_screened_out_are_listed(figures: dict[tuple[str, str], dict]) -> None:
-    unused = figures["evaluation-binary", "unused"]
+    unused = figures["8-binary", "unused"]
     assert (unused["is_used"], unused["gain"], unused["splits"], unused["mean_abs_shap"]) == (False, 0, 0, 0)
-    assert figures["evaluation-binary", "signal"]["is_used"]
+    assert figures["8-binary", "signal"]["is_used"]
 
 
 def test_runs_that_learnt_from_the_week_are_not_judged_on_it(figures: dict[tuple[str, str], dict]) -> None:
     judged = {run for (run, _), row in figures.items() if row["permutation_importance"] is not None}
-    assert judged == {"evaluation-binary"}, json.dumps(sorted(judged))
+    assert judged == {"8-binary"}, json.dumps(sorted(judged))

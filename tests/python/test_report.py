@@ -39,7 +39,7 @@ MARTS = {
     "feature_importance": "select 'r' as model_run_id, 'tifu_score' as feature, true as is_used, 0.4 as mean_abs_shap",
     "feature_profile": """select 'score' as week_role, 'tifu_score' as feature, 0.3 as population_stability_index,
         0.1 as missing_share, 0.02 as quantile_50""",
-    "model_runs": "select 'r' as model_run_id, 9 as target_week, 'production' as purpose, 'binary' as objective",
+    "model_runs": "select 'r' as model_run_id, 9 as target_week, true as is_in_use, 'binary' as objective",
     "row_reconciliation": """select 'a.csv' as file_name, 10 as lines, 8 as loaded, 1 as anonymous, 1 as rejected,
         1 as duplicates""",
     "products": f"""select 'p' || p as product_id, case p when 1 then '{HOSTILE}' end as product_name,

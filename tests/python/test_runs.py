@@ -1,75 +1,124 @@
-"""Which stored runs score a week, and what tuning may set."""
+"""Which runs score a week, when they are fitted, and what tuning may set."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import replace
+from types import SimpleNamespace
 
 import duckdb
-import lightgbm
-import numpy as np
-import pyarrow as pa
 import pytest
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
 
-WEEKS = [PredictionWeek(200700 + week, 50 + week, "", 1, 49 + week, "") for week in range(1, 6)]
+ROLES = ("train", "train", "train", "validation", "test", "score")
+TRAINING_WEEKS = 2
 
 
-def stored_runs(target_week: int, code_version: str = "code") -> pa.Table:
-    """All four runs of a target week; the fields that decide nothing are null."""
-    booster = lightgbm.train(
-        {"objective": "regression", "min_data_in_leaf": 1, "verbosity": -1},
-        lightgbm.Dataset(np.arange(20.0)[:, None], label=np.arange(20.0) + target_week),
-        num_boost_round=1,
-    )
-    rows = [
-        {
-            "model_run_id": f"{target_week}-{purpose}-{config.objective}",
-            "target_week": target_week,
-            "purpose": purpose,
-            "objective": config.objective,
-            "parameters": json.dumps(asdict(config), sort_keys=True),
-            "model_text": booster.model_to_string(),
-            "code_version": code_version,
-        }
-        for purpose in ("evaluation", "production")
-        for config in runs.MODELS
+def prediction_weeks(every: int = 1, latest: int = 7) -> list[PredictionWeek]:
+    """Six weeks up to the latest one, of which each that is scored has runs of its own or of a week before."""
+    weeks = range(latest - 5, latest + 1)
+    return [
+        PredictionWeek(week, week, role, 1, week - 1, None if role == "train" else week - week % every, f"w{week}", "")
+        for week, role in zip(weeks, ROLES, strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=runs.SCHEMA)
 
 
-@pytest.mark.parametrize(
-    ("stored", "every", "expected"),
-    [
-        (stored_runs(200704), 1, None),
-        (stored_runs(200704), 2, 200704),
-        (stored_runs(200703), 2, None),
-        (stored_runs(200703), 3, 200703),
-        (pa.concat_tables([stored_runs(200703), stored_runs(200704)]), 4, 200704),
-        (stored_runs(200704, code_version="older code"), 4, None),
-        (stored_runs(200704)[:3], 4, None),
-    ],
-    ids=["every week", "second week", "third week", "third of three", "the latest", "other code", "incomplete"],
-)
-def test_stored_runs_score_until_they_are_old(stored: pa.Table, every: int, expected: int | None) -> None:
-    assert runs._recent_target_week(stored, WEEKS, list(runs.MODELS), "code", every) == expected
+class Shop:
+    """A hundred examples in each week, and the table of runs as builds leave it."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute(
+            "create table examples as select cast(week as int) as prediction_week, 'c' || n // 10 as customer_id,"
+            " 'p' || n as product_id, n % 3 = 0 as was_bought, 1::float as example_weight,"
+            " cast(n % 3 + week as float) as signal from range(100) as pairs(n) cross join range(1, 9) as weeks(week)"
+        )
+
+    def build(self, weeks: list[PredictionWeek], parameters: list[tuple[str, str, float]] = ()) -> list[dict]:
+        dbt = SimpleNamespace(this=Relation("runs"))
+        table = runs.fit_runs(dbt, self.connection, weeks, "select * from examples", parameters, TRAINING_WEEKS)
+        self.connection.register("rows", table)
+        self.connection.execute("create or replace table runs as from rows")
+        return table.to_pylist()
+
+    def scorers(self, weeks: list[PredictionWeek]) -> list[str]:
+        scored = [week for week in weeks if week.fitted_for_week]
+        return [runs.load_scorer(self.connection, "select * from runs", week).binary_run_id for week in scored]
 
 
-def test_other_parameters_are_another_recipe() -> None:
-    models = [classifier.configured(config, [("binary", "num_leaves", 15)]) for config in runs.MODELS]
-    assert runs._recent_target_week(stored_runs(200704), WEEKS, models, "code", 4) is None
+class Relation(str):
+    """What ``dbt.this`` says of the model's own table."""
+
+    database, schema = "memory", "main"
+    identifier = property(str)
 
 
-def test_a_week_is_scored_by_its_own_runs_or_the_latest_before() -> None:
-    connection = duckdb.connect()
-    stored = pa.concat_tables([stored_runs(200702), stored_runs(200704), stored_runs(200705)])
-    connection.register("stored", stored)
-    for week, expected in ((200705, 200705), (200704, 200704), (200703, 200702)):
-        scorer = runs.load_scorer(connection, "select * from stored", week, "production")
-        assert scorer.binary_run_id == f"{expected}-production-binary"
-        assert scorer.ranker_run_id == f"{expected}-production-lambdarank"
-        assert scorer.binary.num_trees() == scorer.ranker.num_trees() == 1
+def texts(rows: list[dict]) -> dict[str, str]:
+    """The boosters in use."""
+    return {row["model_run_id"]: row["model_text"] for row in rows if row["is_in_use"]}
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setattr(runs, "is_full_refresh", lambda: False)
+    small = [replace(config, num_boost_round=2, min_data_in_leaf=1) for config in runs.MODELS]
+    monkeypatch.setattr(runs, "MODELS", small)
+    return Shop()
+
+
+def in_use(rows: list[dict]) -> dict[int, str]:
+    """The training weeks of the binary run of each week."""
+    return {
+        row["target_week"]: row["training_weeks"] for row in rows if row["is_in_use"] if row["objective"] == "binary"
+    }
+
+
+def test_each_week_is_scored_by_runs_that_learnt_from_the_weeks_before(shop: Shop) -> None:
+    assert in_use(shop.build(prediction_weeks())) == {5: "[3, 4]", 6: "[4, 5]", 7: "[5, 6]"}
+    assert [run.split("-")[0] for run in shop.scorers(prediction_weeks())] == ["5", "6", "7"]
+
+
+def test_another_week_costs_one_fit_and_leaves_what_a_build_from_nothing_would(shop: Shop) -> None:
+    first = shop.build(prediction_weeks(latest=7))
+    second = shop.build(prediction_weeks(latest=8))
+    assert {row["target_week"] for row in second[len(first) :]} == {8}
+    from_nothing = Shop().build(prediction_weeks(latest=8))
+    texts = [
+        {row["model_run_id"]: row["model_text"] for row in rows if row["is_in_use"]} for rows in (second, from_nothing)
+    ]
+    assert len(texts[0]) == 6
+    assert texts[0] == texts[1]
+
+
+def test_boosters_score_until_the_next_are_due(shop: Shop) -> None:
+    rows = shop.build(prediction_weeks(every=3, latest=7))
+    assert in_use(rows) == {3: "[2]", 6: "[4, 5]"}
+    assert len(shop.build(prediction_weeks(every=3, latest=8))) == len(rows)
+
+
+def test_what_is_stored_and_fits_is_used_again(shop: Shop) -> None:
+    shop.build(prediction_weeks())
+    before = shop.scorers(prediction_weeks())
+    other = [("binary", "num_leaves", 15.0)]
+    assert len(shop.build(prediction_weeks(), other)) == 9  # LambdaRank's three runs depend on no such parameter
+    assert not set(before) & set(shop.scorers(prediction_weeks()))
+    assert len(shop.build(prediction_weeks())) == 9
+    assert shop.scorers(prediction_weeks()) == before
+
+
+def test_purchases_that_change_are_learnt_from_again(shop: Shop) -> None:
+    before = {row["model_run_id"] for row in shop.build(prediction_weeks())}
+    corrected = [
+        replace(week, window_fingerprint="corrected") if week.prediction_week == 7 else week
+        for week in prediction_weeks()
+    ]
+    fitted = {row["model_run_id"] for row in shop.build(corrected)} - before
+    assert {run.split("-")[0] for run in fitted} == {"7"}
+
+
+def test_too_short_a_history_says_so(shop: Shop) -> None:
+    with pytest.raises(ValueError, match="3 prediction weeks are possible, at least 4 are needed"):
+        shop.build(prediction_weeks()[3:])
 
 
 def test_parameters_keep_their_types() -> None:

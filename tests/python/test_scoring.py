@@ -19,11 +19,11 @@ FEATURES = "select * from features"
 
 def weeks(fingerprints: str = "abc") -> list[PredictionWeek]:
     roles = ("validation", "test", "score")
-    return [PredictionWeek(8 + n, 8 + n, role, 1, 7 + n, fingerprints[n]) for n, role in enumerate(roles)]
+    return [PredictionWeek(8 + n, 8 + n, role, 1, 7 + n, 8 + n, "", fingerprints[n]) for n, role in enumerate(roles)]
 
 
 class Shop:
-    """Forty candidates in each of three weeks, two runs, and the tables that the models have written."""
+    """Forty candidates in each of three weeks, the runs of each, and the tables that the models have written."""
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
@@ -37,19 +37,19 @@ class Shop:
         self.connection.execute("create table shown (customer_id varchar, product_id varchar)")
 
     @staticmethod
-    def stored_runs(target_week: int = 10) -> pa.Table:
-        features = np.random.default_rng(target_week).normal(size=(200, len(scoring.FACTS)))
+    def stored_runs(seed: int = 1) -> pa.Table:
+        features = np.random.default_rng(seed).normal(size=(200, len(scoring.FACTS)))
         dataset = lightgbm.Dataset(features, (features[:, 0] > 0) * 1.0, feature_name=list(scoring.FACTS))
         text = lightgbm.train({"objective": "binary", "verbosity": -1}, dataset, 5).model_to_string()
         rows = [
             {
-                "model_run_id": f"{target_week}-{purpose}-{objective}",
+                "model_run_id": f"{target_week}-{objective}-{seed}",
                 "target_week": target_week,
-                "purpose": purpose,
                 "objective": objective,
                 "model_text": text,
+                "is_in_use": True,
             }
-            for purpose in ("evaluation", "production")
+            for target_week in (8, 9, 10)
             for objective in ("binary", "lambdarank")
         ]
         return pa.Table.from_pylist(rows, schema=runs.SCHEMA)
@@ -122,7 +122,7 @@ def test_only_weeks_that_are_made_from_something_else_are_scored_again(shop: Sho
 
 def test_other_boosters_score_all_weeks_again(shop: Shop, scored_weeks: list[int]) -> None:
     shop.score()
-    shop.write("runs", Shop.stored_runs(9))
+    shop.write("runs", Shop.stored_runs(2))
     shop.score()
     assert scored_weeks == [8, 9, 10, 8, 9, 10]
 

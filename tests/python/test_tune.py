@@ -52,13 +52,14 @@ def test_ndcg_by_hand() -> None:
 
 def test_what_is_written_is_what_a_build_reads(tmp_path: Path) -> None:
     path = tmp_path / "classifier_parameters.csv"
-    configs = [replace(classifier.BINARY, learning_rate=0.0625), replace(PRESENT, max_rounds=90)]
-    tune.write_parameters(configs, ["learning_rate", "max_rounds"], path)
+    configs = [replace(classifier.BINARY, learning_rate=0.0625), replace(PRESENT, num_boost_round=90)]
+    tune.write_parameters(configs, ["learning_rate", "num_boost_round"], path)
     with path.open() as file:
         rows = [(row["objective"], row["parameter"], float(row["value"])) for row in csv.DictReader(file)]
     assert rows == [
         ("binary", "learning_rate", 0.0625),
+        ("binary", "num_boost_round", classifier.BINARY.num_boost_round),
         ("lambdarank", "learning_rate", 0.1),
-        ("lambdarank", "max_rounds", 90),
+        ("lambdarank", "num_boost_round", 90),
     ]
-    assert classifier.configured(classifier.LAMBDARANK, rows).max_rounds == 90
+    assert classifier.configured(classifier.LAMBDARANK, rows).num_boost_round == 90

@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-import lightgbm
 import numpy as np
 import pyarrow as pa
 from implicit.als import AlternatingLeastSquares
@@ -134,50 +133,40 @@ def _cpu_seconds(process: int) -> float:
 
 
 def learning_floor(warehouse: Path) -> tuple[float, float]:
-    """CPU seconds of LightGBM alone: fitting the four boosters, and predicting three weeks, on ready matrices."""
+    """CPU seconds of LightGBM alone, on ready matrices: fitting the boosters in use, and predicting their weeks."""
+    fitting = predicting = 0.0
     with duckdb.connect(str(warehouse), read_only=True, config=features.SETTINGS) as connection:
-        rows = connection.sql("select objective, best_iteration, feature_names from ml.classifier_runs").fetchall()
-        rounds = {objective: trees for objective, trees, _ in rows}
-        names = rows[0][2]
-        columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
-        weeks = connection.sql(
-            "select prediction_week, week_role from grid.prediction_weeks order by prediction_week_index"
+        parameters = connection.sql("from seeds.classifier_parameters").fetchall()
+        fits = connection.sql(
+            "select distinct target_week, training_weeks, feature_names from ml.classifier_runs where is_in_use"
         ).fetchall()
-        labelled = [week for week, role in weeks if role != "score"]
-        tables = [
-            connection.sql(
-                f"select {columns} from ml.training_features where prediction_week = {week}"
-            ).to_arrow_table()
-            for week in labelled
-        ]
-        (parameters,) = [connection.sql("from seeds.classifier_parameters").fetchall()]
-        examples = classifier.examples_from_rows(pa.concat_tables(tables))
-        learnt = len(labelled) - 2
-        fitting = 0.0
-        boosters: list[lightgbm.Booster] = []
-        for training in (labelled[:learnt], labelled[-learnt:]):
-            part = examples.of_weeks(training)
+        for target_week, training_weeks, names in fits:
+            columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
+            tables = [
+                connection.sql(
+                    f"select {columns} from ml.training_features where prediction_week = {week}"
+                ).to_arrow_table()
+                for week in json.loads(training_weeks)
+            ]
+            examples = classifier.examples_from_rows(pa.concat_tables(tables))
             started = time.process_time()
-            binned = classifier.bin_examples(part)
-            boosters = []
-            for default in runs.MODELS:
-                config = classifier.configured(default, parameters)
-                boosters.append(classifier.fit(binned, config, rounds=rounds[config.objective]))
+            binned = classifier.bin_examples(examples)
+            binary, ranker = (classifier.fit(binned, classifier.configured(model, parameters)) for model in runs.MODELS)
             fitting += time.process_time() - started
-        predicting = 0.0
-        for week, role in weeks:
-            if role == "train":
-                continue
-            reader = connection.sql(
-                f"select {', '.join(names)} from features.candidate_features where prediction_week = {week}"
-            ).to_arrow_reader(250_000)
-            for batch in reader:
-                matrix = classifier.feature_matrix(batch, names)
-                started = time.process_time()
-                likely = boosters[0].predict(matrix) >= classifier.RANKING_FLOOR
-                if likely.any():
-                    boosters[1].predict(matrix[likely])
-                predicting += time.process_time() - started
+            scored = connection.execute(
+                "select prediction_week from grid.prediction_weeks where fitted_for_week = ?", [target_week]
+            ).fetchall()
+            for (week,) in scored:
+                reader = connection.sql(
+                    f"select {', '.join(names)} from features.candidate_features where prediction_week = {week}"
+                ).to_arrow_reader(250_000)
+                for batch in reader:
+                    matrix = classifier.feature_matrix(batch, names)
+                    started = time.process_time()
+                    likely = binary.predict(matrix) >= classifier.RANKING_FLOOR
+                    if likely.any():
+                        ranker.predict(matrix[likely])
+                    predicting += time.process_time() - started
     return fitting, predicting
 
 

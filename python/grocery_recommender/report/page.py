@@ -170,8 +170,8 @@ def _calibration(connection: duckdb.DuckDBPyConnection) -> str:
 def _importance(connection: duckdb.DuckDBPyConnection) -> str:
     features = connection.execute(
         "select feature, mean_abs_shap from marts.feature_importance join marts.model_runs using (model_run_id)"
-        " where purpose = 'production' and objective = 'binary' and target_week ="
-        " (select max(target_week) from marts.model_runs) order by mean_abs_shap desc, feature limit 20"
+        " where is_in_use and objective = 'binary' and target_week ="
+        " (select max(target_week) from marts.model_runs where is_in_use) order by mean_abs_shap desc, feature limit 20"
     ).df()
     if features.empty:
         return _absent("No model has been fitted yet.")
@@ -182,8 +182,8 @@ def _drift(connection: duckdb.DuckDBPyConnection) -> str:
     features = connection.execute(
         "select feature, population_stability_index, missing_share, quantile_50 as median"
         " from marts.feature_profile join (select distinct feature from marts.feature_importance"
-        " join marts.model_runs using (model_run_id) where is_used and purpose = 'production' and target_week ="
-        " (select max(target_week) from marts.model_runs)) using (feature)"
+        " join marts.model_runs using (model_run_id) where is_used and is_in_use and target_week ="
+        " (select max(target_week) from marts.model_runs where is_in_use)) using (feature)"
         " where week_role = 'score' order by population_stability_index desc, feature limit 10"
     ).df()
     if features.empty:
