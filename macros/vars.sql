@@ -1,0 +1,53 @@
+{# First hook of a run: a var that is misspelt would be ignored, and one out of range would fail somewhere else, for a
+   reason that names no var. #}
+{% macro check_vars() -%}
+    {%- set counts = {
+        'observation_weeks': (1, 62),
+        'training_weeks': (1, 520),
+        'retrain_every_weeks': (1, 520),
+        'active_weeks': (1, 520),
+        'backtest_weeks': (0, 520),
+        'minimum_history_weeks': (1, 520),
+        'customers_at_a_time': (1, 1000000000),
+        'recommendations_per_customer': (1, 1000),
+        'new_candidates_from_als': (0, 1000),
+        'new_candidates_from_neighbours': (0, 1000),
+        'new_candidates_from_categories': (0, 1000),
+        'new_candidates_from_offers': (0, 1000),
+        'new_candidates_from_popularity': (0, 1000),
+        'training_customers': (1, 1000000000),
+        'shopping_list_maximum_length': (1, 1000),
+        'flyer_items_per_customer': (1, 1000),
+        'flyer_items_per_category': (1, 1000),
+        'reminders_per_customer': (1, 1000),
+    } -%}
+    {%- set shares = {
+        'winsorize_lower': (0, 1),
+        'winsorize_upper': (0, 1),
+        'max_rejected_share': (0, 1),
+        'negative_sampling_share': (0.001, 1),
+        'holdout_share': (0, 1),
+        'flyer_new_item_share': (0, 1),
+        'flyer_minimum_store_share': (0, 1),
+        'would_buy_anyway_probability': (0, 1),
+    } -%}
+    {%- set others = [
+        'retailer', 'complete_journey_path', 'lgsr_path', 'target_week', 'offers_path', 'open_baskets_path',
+        'pseudonymous_customer_ids',
+    ] -%}
+    {%- if execute -%}
+        {%- for name in invocation_args_dict.get('vars', {}) if name not in counts and name not in shares and name not in others -%}
+            {{ exceptions.raise_compiler_error("there is no var " ~ name ~ "; dbt_project.yml lists those that there are") }}
+        {%- endfor -%}
+        {%- for kind, limits in (('whole number', counts), ('number', shares)) -%}
+            {%- for name, (lowest, highest) in limits.items() -%}
+                {%- set value = var(name) | float(highest + 1) -%}
+                {%- if not lowest <= value <= highest or (kind == 'whole number' and value != value | int) -%}
+                    {{ exceptions.raise_compiler_error(
+                        "var " ~ name ~ " is " ~ var(name) ~ "; it must be a " ~ kind ~ " from " ~ lowest ~ " to " ~ highest
+                    ) }}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

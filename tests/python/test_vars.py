@@ -1,0 +1,33 @@
+"""Vars that are misspelt or out of range stop a run before it does anything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import PROJECT, Warehouse
+
+
+def test_every_var_of_the_project_is_checked() -> None:
+    variables = set(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
+    lists = (PROJECT / "macros" / "vars.sql").read_text().split("{%- if execute -%}")[0]
+    assert set(re.findall(r"'([a-z0-9_]+)'", lists)) == variables
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"traget_week": 48}, "there is no var traget_week"),
+        ({"training_weeks": 0}, "var training_weeks is 0; it must be a whole number from 1 to 520"),
+        ({"retrain_every_weeks": 1.5}, "var retrain_every_weeks is 1.5; it must be a whole number"),
+        ({"holdout_share": "a tenth"}, "var holdout_share is a tenth; it must be a number from 0 to 1"),
+    ],
+    ids=lambda case: next(iter(case)) if isinstance(case, dict) else "",
+)
+def test_a_wrong_var_is_named(tmp_path: Path, variables: dict[str, object], message: str) -> None:
+    result = Warehouse(tmp_path, variables).dbt("run", "--select", "dim_stores")
+    assert result.returncode != 0
+    assert message in result.stdout
+    assert "dim_stores" not in result.stdout
