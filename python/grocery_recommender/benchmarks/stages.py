@@ -1,7 +1,7 @@
 """What each stage of a first build costs, beside floors that are measured in the same run.
 
     python -m grocery_recommender.benchmarks.stages --customers 5000
-    python -m grocery_recommender.benchmarks.stages --folder FOLDER
+    python -m grocery_recommender.benchmarks.stages --folder FOLDER --vars '{"retrain_every_weeks": 4}'
 
 A shop is built from nothing by one thread of dbt (DuckDB and the libraries use two), so that seconds, CPU seconds and
 memory belong to the node that runs. The floors: DuckDB's own scan of the files; the script by hand for the features of
@@ -71,11 +71,18 @@ def stage_of(path: str) -> str:
     return "publishing" if path.startswith(("publishing/", "metrics/")) else "tests and hooks"
 
 
-def build(folder: Path, warehouse: Path, workplace: Path) -> Build:
+def build(folder: Path, warehouse: Path, workplace: Path, variables: dict[str, object]) -> Build:
     """Build a shop by one thread of dbt; what a node costs is read from the process when dbt says it is over."""
-    variables = json.dumps({"retailer": "lgsr", "lgsr_path": str(folder)})
+    variables = variables | {"retailer": "lgsr", "lgsr_path": str(folder)}
     command = [str(Path(sys.executable).with_name("dbt")), "--log-format", "json", "build", "--threads", "1"]
-    command += ["--vars", variables, "--target-path", str(workplace / "target"), "--log-path", str(workplace / "logs")]
+    command += [
+        "--vars",
+        json.dumps(variables),
+        "--target-path",
+        str(workplace / "target"),
+        "--log-path",
+        str(workplace / "logs"),
+    ]
     environment = os.environ | {
         "GROCERY_WAREHOUSE": str(warehouse),
         "GROCERY_PUBLISH_DIR": str(workplace / "published"),
@@ -202,6 +209,7 @@ def main() -> None:
     shop = parser.add_mutually_exclusive_group(required=True)
     shop.add_argument("--customers", type=int, help="size of the synthetic shop that is written for the bench")
     shop.add_argument("--folder", type=Path, help="an LGSR folder that is there already")
+    parser.add_argument("--vars", type=json.loads, default={}, help="vars of every build, as JSON")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         workplace = Path(temporary)
@@ -209,13 +217,13 @@ def main() -> None:
         if folder is None:
             folder = workplace / "shop"
             write_shop(folder, ShopConfig(customers=arguments.customers), STAGES_WEEKS)
-        print(_report(folder, workplace))
+        print(_report(folder, workplace, arguments.vars))
 
 
-def _report(folder: Path, workplace: Path) -> str:
+def _report(folder: Path, workplace: Path, variables: dict[str, object]) -> str:
     warehouse, growing = workplace / "warehouse.duckdb", workplace / "growing"
     latest = ingestion.link_all_but_the_latest(folder, growing)
-    first = build(growing, warehouse, workplace)
+    first = build(growing, warehouse, workplace, variables)
     by_hand = [sys.executable, "-m", "grocery_recommender.benchmarks.features", str(warehouse)]
     by_hand += ["--part", "scripts", "--output", str(workplace / "script.duckdb")]
     script = features.measured(by_hand, os.environ | {"PYTHONPATH": str(PROJECT / "python")})
@@ -236,7 +244,7 @@ def _report(folder: Path, workplace: Path) -> str:
         "ml/ranking": ("LightGBM alone", fitting + predicting),
     }
     (growing / latest.name).symlink_to(latest)
-    one_week, nothing = (build(growing, warehouse, workplace) for _ in range(2))
+    one_week, nothing = (build(growing, warehouse, workplace, variables) for _ in range(2))
     builds = {"first build": first, "one more week": one_week, "nothing new": nothing}
     text = [f"{lines:,} lines", *(_line(name, build, first) for name, build in builds.items())]
     text.append(
