@@ -9,7 +9,7 @@ from grocery_recommender import feature_profile
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 WEEKS = [
-    PredictionWeek(week, week, role, 1, week - 1, "")
+    PredictionWeek(week, week, role, 1, week - 1, None, "", "")
     for week, role in ((10, "train"), (11, "validation"), (12, "test"), (13, "score"))
 ]
 

@@ -25,7 +25,7 @@ def test_personal_vector_follows_the_papers_decay() -> None:
         " ('a', 'milk', 3), ('a', 'tea', 9), ('a', 'milk', 10), ('a', 'tea', 11), ('a', 'milk', 12),"
         " ('a', 'milk', 2), ('a', 'milk', 13)) as t(customer_id, product_id, week_index)"
     )
-    week = PredictionWeek(13, 13, "score", 3, 12, "fingerprint")
+    week = PredictionWeek(13, 13, "score", 3, 12, 13, "fingerprint", "fingerprint")
     rows = connection.sql(tifu_knn.vectors_sql("select * from item_weeks", week, CONFIG)).fetchall()
     expected = {
         ("milk"): (1 + 0.9**2 + 0.8 * 0.9) / (3 * 2),
