@@ -2,6 +2,9 @@
 
 -- The list of every active customer, the control group's too, so that outcomes can be compared. Past target weeks stay
 -- as they were; only the week that is being made is replaced.
+{% set best_first = "candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,"
+    ~ " candidate_scores.product_id asc" %}
+
 with
 
 prediction_weeks as (
@@ -16,19 +19,31 @@ candidate_scores as (
 
 ),
 
-ranked as (
+scored as (
 
     select
         candidate_scores.*,
+        row_number() over (partition by candidate_scores.customer_id order by {{ best_first }}) as score_rank,
         row_number() over (
-            partition by candidate_scores.customer_id
-            order by
-                candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,
-                candidate_scores.product_id asc
-        ) as list_rank
+            partition by candidate_scores.customer_id, candidate_scores.candidate_source = 'repeat'
+            order by {{ best_first }}
+        ) as rank_among_its_kind
     from candidate_scores
     inner join prediction_weeks on candidate_scores.prediction_week = prediction_weeks.prediction_week
-    qualify list_rank <= {{ var('recommendations_per_customer') }}
+
+),
+
+-- All compete in one list, but what a customer has long bought would fill it: the best new products have a place.
+listed as (
+
+    select *
+    from scored
+    qualify row_number() over (
+        partition by customer_id
+        order by
+            candidate_source <> 'repeat' and rank_among_its_kind <= {{ var('new_recommendations_per_customer') }} desc,
+            score_rank asc
+    ) <= {{ var('recommendations_per_customer') }}
 
 ),
 
@@ -37,13 +52,13 @@ final as (
     select
         prediction_week as target_week,
         customer_id,
-        cast(list_rank as integer) as rank,
+        cast(row_number() over (partition by customer_id order by score_rank) as integer) as rank,
         product_id,
         purchase_probability,
         candidate_source,
         {{ is_held_out('customer_id') }} as is_held_out,
         model_run_id
-    from ranked
+    from listed
 
 )
 

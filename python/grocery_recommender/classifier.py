@@ -183,14 +183,7 @@ def examples_from_rows(rows: pa.Table) -> Examples:
     rows
         Columns ``prediction_week``, ``customer_id``, ``product_id``, ``was_bought``, ``example_weight`` and the
         features (float32), in any order.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows.
     """
-    if rows.num_rows == 0:
-        raise ValueError("there are no training examples: no candidate of the training weeks was bought or sampled")
     order = pyarrow.compute.sort_indices(rows.select(KEYS), [(name, "ascending") for name in KEYS])
     names = [name for name in feature_names(rows.schema) if name != "example_weight"]
     features = np.empty((rows.num_rows, len(names)), dtype=np.float32)
@@ -223,29 +216,36 @@ class BinnedExamples:
     weights: np.ndarray
 
 
-def bin_examples(examples: Examples) -> BinnedExamples:
+def bin_examples(*parts: Examples) -> BinnedExamples:
     """Bin the features of examples.
 
     Parameters
     ----------
-    examples
-        What to learn from.
+    parts
+        What to learn from, in the order of the weeks. All have the same features; their matrices are not put together.
 
     Raises
     ------
     ValueError
-        If no example was bought, or all were: there is nothing to tell apart.
+        If there are no examples, none was bought, or all were: there is nothing to tell apart.
     """
-    if examples.was_bought.all() or not examples.was_bought.any():
+    parts = tuple(part for part in parts if len(part.weights))
+    if not parts:
+        raise ValueError("there are no training examples: no candidate of the training weeks was bought or sampled")
+    was_bought, weights, group_sizes = (
+        np.concatenate(columns)
+        for columns in zip(*((part.was_bought, part.weights, part.group_sizes()) for part in parts), strict=True)
+    )
+    if was_bought.all() or not was_bought.any():
         raise ValueError("the training weeks hold no purchases to learn from, or nothing but purchases")
     dataset = lightgbm.Dataset(
-        examples.features,
-        label=examples.was_bought.astype(np.float32),
-        group=examples.group_sizes(),
-        feature_name=examples.feature_names,
+        [part.features for part in parts],
+        label=was_bought.astype(np.float32),
+        group=group_sizes,
+        feature_name=parts[0].feature_names,
         params=BINARY.lightgbm_parameters(),
     )
-    return BinnedExamples(dataset.construct(), examples.weights)
+    return BinnedExamples(dataset.construct(), weights)
 
 
 def fit(examples: BinnedExamples, config: ClassifierConfig) -> lightgbm.Booster:

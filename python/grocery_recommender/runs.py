@@ -125,10 +125,11 @@ def _fit(
     read = partial(_read_examples, connection, examples_sql)
     screened_on = f"from ({examples_sql}) where prediction_week = {training_weeks[-1]}"
     ((pairs,),) = connection.sql(f"select count(*) {screened_on}").fetchall()
-    sample = read(training_weeks[-1:], condition=customer_sample(pairs, SCREENING_EXAMPLES))
+    sample = read(training_weeks[-1], condition=customer_sample(pairs, SCREENING_EXAMPLES))
     features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
     del sample
-    examples = classifier.bin_examples(read(training_weeks, features))
+    # One week at a time: only an equality is pushed through the left joins to all that is joined.
+    examples = classifier.bin_examples(*(read(week, features) for week in training_weeks))
     for config, (run_id, fingerprint) in runs.items():
         started = time.monotonic()
         booster = classifier.fit(examples, config)
@@ -178,21 +179,15 @@ def load_scorer(connection: Any, runs_sql: str, week: PredictionWeek) -> Scorer:
 
 
 def _read_examples(
-    connection: Any, examples_sql: str, weeks: list[int], features: list[str] | None = None, condition: str = "true"
+    connection: Any, examples_sql: str, week: int, features: list[str] | None = None, condition: str = "true"
 ) -> Examples:
-    """The examples of some weeks that meet a condition, with all features or those that are named."""
+    """The examples of a week that meet a condition, with all features or those that are named."""
     started = time.monotonic()
     columns = "*" if features is None else ", ".join((*classifier.KEYS, "was_bought", "example_weight", *features))
-    # One week at a time: only an equality is pushed through the left joins to all that is joined.
-    rows = pa.concat_tables(
-        connection.sql(
-            f"select {columns} from ({examples_sql}) where prediction_week = {week} and {condition}"
-        ).to_arrow_table()
-        for week in weeks
-    )
-    examples = classifier.examples_from_rows(rows)
+    query = f"select {columns} from ({examples_sql}) where prediction_week = {week} and {condition}"
+    examples = classifier.examples_from_rows(connection.sql(query).to_arrow_table())
     report(
-        f"classifier: {rows.num_rows:,} examples of {len(weeks)} weeks, {examples.was_bought.sum():,} bought,"
+        f"classifier: {len(examples.weights):,} examples of week {week}, {examples.was_bought.sum():,} bought,"
         f" {len(examples.feature_names)} features, {time.monotonic() - started:.1f} s"
     )
     return examples

@@ -68,7 +68,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 def test_no_examples_are_an_error() -> None:
     with pytest.raises(ValueError, match="no training examples"):
-        classifier.examples_from_rows(example_table().slice(0, 0))
+        classifier.bin_examples(classifier.examples_from_rows(example_table().slice(0, 0)))
 
 
 def test_probabilities_are_those_of_the_weighted_grid() -> None:
@@ -138,6 +138,14 @@ def test_boosters_share_bins_but_not_weights() -> None:
     for config in (LAMBDARANK, BINARY, LAMBDARANK):
         booster = classifier.fit(shared, config)
         assert booster.model_to_string() == alone[config.objective]
+
+
+@pytest.mark.parametrize("config", [BINARY, LAMBDARANK], ids=lambda config: config.objective)
+def test_weeks_one_by_one_teach_what_they_teach_together(config: classifier.ClassifierConfig) -> None:
+    data = examples()
+    nothing = classifier.examples_from_rows(example_table().slice(0, 0))
+    one_by_one = classifier.bin_examples(data.of_weeks([1]), nothing, data.of_weeks([2]), data.of_weeks([3]))
+    assert classifier.fit(one_by_one, config).model_to_string() == fit(data, config).model_to_string()
 
 
 def test_screening_keeps_what_tells_purchases_apart() -> None:

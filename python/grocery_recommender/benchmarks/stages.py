@@ -26,7 +26,6 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
@@ -149,15 +148,16 @@ def learning_floor(warehouse: Path) -> tuple[float, float]:
         ).fetchall()
         for target_week, training_weeks, names in fits:
             columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
-            tables = [
-                connection.sql(
-                    f"select {columns} from ml.training_features where prediction_week = {week}"
-                ).to_arrow_table()
+            examples = [
+                classifier.examples_from_rows(
+                    connection.sql(
+                        f"select {columns} from ml.training_features where prediction_week = {week}"
+                    ).to_arrow_table()
+                )
                 for week in json.loads(training_weeks)
             ]
-            examples = classifier.examples_from_rows(pa.concat_tables(tables))
             started = time.process_time()
-            binned = classifier.bin_examples(examples)
+            binned = classifier.bin_examples(*examples)
             binary, ranker = (classifier.fit(binned, classifier.configured(model, parameters)) for model in runs.MODELS)
             fitting += time.process_time() - started
             scored = connection.execute(
