@@ -10,8 +10,10 @@ Ke et al.: LightGBM (NIPS 2017). Burges: From RankNet to LambdaRank to LambdaMAR
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import lightgbm
 import numpy as np
@@ -26,8 +28,10 @@ RANKING_FLOOR = 0.004
 LOG_ODDS_WEIGHT = 0.5
 BELOW_ALL_RANKING_SCORES = -1000.0
 KEYS = ("prediction_week", "customer_id", "product_id")
+# Columns of an example that are no features.
+LABELS = (*KEYS, "was_bought", "example_weight")
 # Features that the boosters learn from, and the rounds of the short fits that choose them.
-SCREENED_FEATURES = 80
+SCREENED_FEATURES = 220
 SCREENING_ROUNDS = 30
 SCREENING_LEARNING_RATE = 0.12
 
@@ -52,7 +56,7 @@ class ClassifierConfig:
     learning_rate: float = 0.05
     num_leaves: int = 31
     min_data_in_leaf: int = 200
-    feature_fraction: float = 0.3
+    feature_fraction: float = 0.2
     bagging_fraction: float = 0.8
     lambda_l2: float = 10.0
     max_bin: int = 63
@@ -84,7 +88,7 @@ class ClassifierConfig:
 
 # One week's log loss or NDCG is too noisy to stop by: the rounds were chosen once, on weeks 46 to 48 of The Complete
 # Journey.
-BINARY = ClassifierConfig(objective="binary")
+BINARY = ClassifierConfig(objective="binary", num_leaves=50)
 LAMBDARANK = ClassifierConfig(objective="lambdarank", learning_rate=0.09, num_boost_round=160)
 
 
@@ -113,6 +117,29 @@ def configured(config: ClassifierConfig, parameters: Iterable[tuple[str, str, fl
     return replace(config, **chosen)
 
 
+class StoredFeatures(lightgbm.Sequence):
+    """The matrix of examples that stay in the warehouse: read while LightGBM bins them, and not kept.
+
+    Parameters
+    ----------
+    rows
+        How many examples.
+    read
+        Returns their features, float32, shape ``(rows, features)``.
+    """
+
+    batch_size = sys.maxsize
+
+    def __init__(self, rows: int, read: Callable[[], np.ndarray]) -> None:
+        self._rows, self._read = rows, read
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self._read()[rows]
+
+
 @dataclass(frozen=True)
 class Examples:
     """Labelled rows, sorted by prediction week and customer.
@@ -133,7 +160,7 @@ class Examples:
         int, shape ``(rows,)``: changes where the customer changes.
     """
 
-    features: np.ndarray
+    features: np.ndarray | StoredFeatures
     feature_names: list[str]
     was_bought: np.ndarray
     weights: np.ndarray
@@ -154,6 +181,11 @@ class Examples:
             self.weeks[rows],
             self.customers[rows],
         )
+
+    def of_features(self, names: list[str]) -> Examples:
+        """The same rows with some of their features."""
+        chosen = [self.feature_names.index(name) for name in names]
+        return replace(self, features=self.features[:, chosen], feature_names=names)
 
     def group_sizes(self) -> np.ndarray:
         """Lengths of the lists that LambdaRank orders: one per prediction week and customer."""
@@ -216,13 +248,16 @@ class BinnedExamples:
     weights: np.ndarray
 
 
-def bin_examples(*parts: Examples) -> BinnedExamples:
+def bin_examples(*parts: Examples, like: Examples | None = None) -> BinnedExamples:
     """Bin the features of examples.
 
     Parameters
     ----------
     parts
         What to learn from, in the order of the weeks. All have the same features; their matrices are not put together.
+    like
+        A sample with the same features, whose values choose the borders of the bins; needed where parts are stored,
+        which are read once. Otherwise a sample of the parts does.
 
     Raises
     ------
@@ -238,12 +273,12 @@ def bin_examples(*parts: Examples) -> BinnedExamples:
     )
     if was_bought.all() or not was_bought.any():
         raise ValueError("the training weeks hold no purchases to learn from, or nothing but purchases")
-    dataset = lightgbm.Dataset(
+    with_bins = partial(lightgbm.Dataset, feature_name=parts[0].feature_names, params=BINARY.lightgbm_parameters())
+    dataset = with_bins(
         [part.features for part in parts],
         label=was_bought.astype(np.float32),
         group=group_sizes,
-        feature_name=parts[0].feature_names,
-        params=BINARY.lightgbm_parameters(),
+        reference=None if like is None else with_bins(like.features, label=like.was_bought),
     )
     return BinnedExamples(dataset.construct(), weights)
 
@@ -267,8 +302,8 @@ def fit(examples: BinnedExamples, config: ClassifierConfig) -> lightgbm.Booster:
 def screen_features(examples: Examples, count: int) -> list[str]:
     """The features that short fits of both boosters gain most from.
 
-    Most of the features say what others say better; leaving them out halves the time of fits and scores, and costs
-    no accuracy that can be told from noise.
+    The others say what these say better; leaving them out halves the time of fits and scores, and costs no accuracy
+    that can be told from noise.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from woodelf.woodelf_sparse import linear_tree_shap_meets_woodelf
 
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
-from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
+from grocery_recommender.streaming import Passage, in_threads, map_in_arrow, unchanged
 
 # Contributions of one feature are added to those of its family, whose facts a sentence can say.
 FAMILIES = ("history", "timing", "offer", "likeness", "product", "customer")
@@ -149,10 +149,14 @@ def _explained(
     booster: lightgbm.Booster, fingerprint: str, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     names = booster.feature_name()
-    for batch in batches:
+
+    def explained(batch: pa.RecordBatch) -> pa.RecordBatch:
         contributions = family_contributions(booster, classifier.feature_matrix(batch, names))
         week, customers, products = (batch.column(name) for name in classifier.KEYS)
         columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
         fingerprints = pa.repeat(fingerprint, batch.num_rows)
         rows = pa.RecordBatch.from_arrays([week, fingerprints, customers, products, *columns], names=SCHEMA.names)
-        yield rows.cast(SCHEMA)
+        return rows.cast(SCHEMA)
+
+    # One thread computes in NumPy, which leaves the interpreter to the other: a third to a half more rows a second.
+    yield from in_threads(explained, batches)

@@ -14,9 +14,8 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ import lightgbm
 import pyarrow as pa
 
 from grocery_recommender import classifier
-from grocery_recommender.classifier import ClassifierConfig, Examples
+from grocery_recommender.classifier import ClassifierConfig, Examples, StoredFeatures
 from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
 from grocery_recommender.progress import report
 from grocery_recommender.run_variables import run_variables
@@ -53,7 +52,7 @@ SCHEMA = pa.schema(
 )
 LIBRARIES = ("lightgbm", "implicit", "duckdb", "numpy")
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
-# The features are screened on examples of the latest training week: it chooses as well as three weeks do.
+# The features are screened, and binned, by examples of the latest training week: it chooses as well as three weeks do.
 SCREENING_EXAMPLES = 100_000
 
 
@@ -61,7 +60,7 @@ def fit_runs(
     dbt: Any,
     session: Any,
     weeks: list[PredictionWeek],
-    examples_sql: str,
+    examples_sql: tuple[str, str],
     parameters: list[tuple[str, str, float]],
     training_weeks: int,
 ) -> pa.Table:
@@ -76,7 +75,7 @@ def fit_runs(
     weeks
         The prediction weeks, in order of time.
     examples_sql
-        Query for ``training_features``.
+        Query for ``training_examples``, and query for the same pairs with their features, ``training_features``.
     parameters
         Rows of ``classifier_parameters``: objective, parameter, value.
     training_weeks
@@ -119,17 +118,27 @@ def fit_runs(
 
 
 def _fit(
-    connection: Any, examples_sql: str, training_weeks: list[int], runs: dict[ClassifierConfig, tuple[str, str]]
+    connection: Any,
+    examples_sql: tuple[str, str],
+    training_weeks: list[int],
+    runs: dict[ClassifierConfig, tuple[str, str]],
 ) -> Iterator[dict[str, Any]]:
     """Fit the boosters of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
-    read = partial(_read_examples, connection, examples_sql)
-    screened_on = f"from ({examples_sql}) where prediction_week = {training_weeks[-1]}"
-    ((pairs,),) = connection.sql(f"select count(*) {screened_on}").fetchall()
-    sample = read(training_weeks[-1], condition=customer_sample(pairs, SCREENING_EXAMPLES))
+    started = time.monotonic()
+    pairs_sql, features_sql = examples_sql
+    latest_week = f"where prediction_week = {training_weeks[-1]}"
+    ((pairs,),) = connection.sql(f"select count(*) from ({pairs_sql}) {latest_week}").fetchall()
+    sampled = f"{latest_week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
+    sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
     features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
+    sample = sample.of_features(features)
+    weeks = [_stored_examples(connection, examples_sql, week, features) for week in training_weeks]
+    examples = classifier.bin_examples(*weeks, like=sample)
     del sample
-    # One week at a time: only an equality is pushed through the left joins to all that is joined.
-    examples = classifier.bin_examples(*(read(week, features) for week in training_weeks))
+    report(
+        f"classifier: {len(examples.weights):,} examples of {len(training_weeks)} weeks, {len(features)} features,"
+        f" {time.monotonic() - started:.1f} s"
+    )
     for config, (run_id, fingerprint) in runs.items():
         started = time.monotonic()
         booster = classifier.fit(examples, config)
@@ -178,19 +187,19 @@ def load_scorer(connection: Any, runs_sql: str, week: PredictionWeek) -> Scorer:
     return Scorer(binary_run_id, ranker_run_id, binary, ranker)
 
 
-def _read_examples(
-    connection: Any, examples_sql: str, week: int, features: list[str] | None = None, condition: str = "true"
-) -> Examples:
-    """The examples of a week that meet a condition, with all features or those that are named."""
-    started = time.monotonic()
-    columns = "*" if features is None else ", ".join((*classifier.KEYS, "was_bought", "example_weight", *features))
-    query = f"select {columns} from ({examples_sql}) where prediction_week = {week} and {condition}"
-    examples = classifier.examples_from_rows(connection.sql(query).to_arrow_table())
-    report(
-        f"classifier: {len(examples.weights):,} examples of week {week}, {examples.was_bought.sum():,} bought,"
-        f" {len(examples.feature_names)} features, {time.monotonic() - started:.1f} s"
-    )
-    return examples
+def _stored_examples(connection: Any, examples_sql: tuple[str, str], week: int, features: list[str]) -> Examples:
+    """The examples of a week, whose features are read when they are binned."""
+    pairs_sql, features_sql = examples_sql
+    # One week at a time: only an equality is pushed through the left joins to all that is joined.
+    of_week = f"where prediction_week = {week}"
+    examples = _read_examples(connection, f"select {', '.join(classifier.LABELS)} from ({pairs_sql}) {of_week}")
+    query = f"select {', '.join((*classifier.LABELS, *features))} from ({features_sql}) {of_week}"
+    stored = StoredFeatures(len(examples.weights), lambda: _read_examples(connection, query).features)
+    return replace(examples, features=stored, feature_names=features)
+
+
+def _read_examples(connection: Any, query: str) -> Examples:
+    return classifier.examples_from_rows(connection.sql(query).to_arrow_table())
 
 
 def _run_id(target_week: int, fingerprints: list[str], config: ClassifierConfig, code_version: str) -> tuple[str, str]:

@@ -174,7 +174,7 @@ def _read(connection: Any, weeks: list[int]) -> Examples:
     (names,) = connection.sql(
         "select feature_names from ml.classifier_runs where is_in_use order by target_week limit 1"
     ).fetchall()[0]
-    columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
+    columns = ", ".join((*classifier.LABELS, *names))
     parts = [
         connection.sql(f"select {columns} from ml.training_features where prediction_week = {week}").to_arrow_table()
         for week in weeks

@@ -148,6 +148,15 @@ def test_weeks_one_by_one_teach_what_they_teach_together(config: classifier.Clas
     assert classifier.fit(one_by_one, config).model_to_string() == fit(data, config).model_to_string()
 
 
+@pytest.mark.parametrize("config", [BINARY, LAMBDARANK], ids=lambda config: config.objective)
+def test_stored_examples_are_read_once_and_teach_the_same(config: classifier.ClassifierConfig) -> None:
+    data, reads = examples(), []
+    features = classifier.StoredFeatures(len(data.weights), lambda: reads.append("read") or data.features)
+    binned = classifier.bin_examples(replace(data, features=features), like=data)
+    assert classifier.fit(binned, config).model_to_string() == fit(data, config).model_to_string()
+    assert reads == ["read"]
+
+
 def test_screening_keeps_what_tells_purchases_apart() -> None:
     data = examples()
     assert classifier.screen_features(data, 1) == ["signal"]

@@ -36,7 +36,7 @@ class Shop:
 
     def build(self, weeks: list[PredictionWeek], parameters: list[tuple[str, str, float]] = ()) -> list[dict]:
         dbt = SimpleNamespace(this=Relation("runs"))
-        table = runs.fit_runs(dbt, self.connection, weeks, "select * from examples", parameters, TRAINING_WEEKS)
+        table = runs.fit_runs(dbt, self.connection, weeks, ("select * from examples",) * 2, parameters, TRAINING_WEEKS)
         self.connection.register("rows", table)
         self.connection.execute("create or replace table runs as from rows")
         return table.to_pylist()

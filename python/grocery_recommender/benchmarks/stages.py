@@ -147,7 +147,7 @@ def learning_floor(warehouse: Path) -> tuple[float, float]:
             "select distinct target_week, training_weeks, feature_names from ml.classifier_runs where is_in_use"
         ).fetchall()
         for target_week, training_weeks, names in fits:
-            columns = ", ".join((*classifier.KEYS, "was_bought", "example_weight", *names))
+            columns = ", ".join((*classifier.LABELS, *names))
             examples = [
                 classifier.examples_from_rows(
                     connection.sql(
