@@ -35,8 +35,6 @@ SCHEMA = pa.schema(
         *((f"{family}_contribution", pa.float32()) for family in FAMILIES),
     ]
 )
-# Every batch pays for the tables of all paths through the trees, whatever its rows.
-BATCH_ROWS = 100_000
 LEVELS = ("product", "subcategory", "category", "department", "division")
 OFFER_WORDS = ("offer", "mailer", "display", "price_drop", "price_change", "price_to_own_usual")
 TIMING_WORDS = ("overdue", "gap_days", "days_since", "hazard", "replaced", "streak")
@@ -142,7 +140,7 @@ def explain(
         where prediction_week = {week.prediction_week} and (customer_id, product_id) in ({shown})
     """
     passages.append(Passage("contributions", query, partial(_explained, scorer.binary, fingerprint)))
-    return map_in_arrow(connection, passages, SCHEMA, BATCH_ROWS)
+    return map_in_arrow(connection, passages, SCHEMA)
 
 
 def _explained(
