@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
     ]
 )
 # Examples that are read, with all their features: those of a large shop's week would not fit into memory.
-EXAMPLES = 100_000
+EXAMPLES = 20_000
 # Rows that the contributions are averaged over, and that are predicted once for each permuted feature.
 MEASURED_ROWS = 5_000
 SEED = 20060410
