@@ -137,7 +137,10 @@ class StoredFeatures(lightgbm.Sequence):
         return self._rows
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        return self._read()[rows]
+        features = self._read()
+        if len(features) != self._rows:
+            raise ValueError(f"{self._rows} examples have {len(features)} rows of features")
+        return features[rows]
 
 
 @dataclass(frozen=True)

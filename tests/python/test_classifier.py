@@ -157,6 +157,13 @@ def test_stored_examples_are_read_once_and_teach_the_same(config: classifier.Cla
     assert reads == ["read"]
 
 
+def test_features_of_other_examples_are_an_error() -> None:
+    data = examples()
+    features = classifier.StoredFeatures(len(data.weights), lambda: data.features[1:])
+    with pytest.raises(ValueError, match="4500 examples have 4499 rows of features"):
+        classifier.bin_examples(replace(data, features=features), like=data)
+
+
 def test_screening_keeps_what_tells_purchases_apart() -> None:
     data = examples()
     assert classifier.screen_features(data, 1) == ["signal"]
