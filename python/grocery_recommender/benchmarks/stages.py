@@ -108,7 +108,8 @@ def build(folder: Path, warehouse: Path, workplace: Path, variables: dict[str, o
         raise RuntimeError(f"the build failed: see {workplace / 'logs'}")
     measured.seconds = time.perf_counter() - started
     measured.cpu_seconds = usage.ru_utime + usage.ru_stime
-    measured.peak_megabytes = usage.ru_maxrss / 1024
+    # `usage.ru_maxrss` would count what this process held when it started the other.
+    measured.peak_megabytes = max(stage.peak_megabytes for stage in measured.stages.values())
     return measured
 
 
