@@ -9,7 +9,6 @@ computes it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -36,12 +35,6 @@ SCHEMA = pa.schema(
         *((f"{family}_contribution", pa.float32()) for family in FAMILIES),
     ]
 )
-# NumPy leaves the interpreter to the other thread: two explain a third to a half more rows a second than one.
-THREADS = 2
-# Every batch pays for the tables of all paths through the trees, whatever its rows; so it is as large as memory allows.
-LARGEST_BATCH = 125_000
-# DuckDB fills batches by vectors of so many rows: a batch may be as much shorter.
-VECTOR_ROWS = 2_048
 LEVELS = ("product", "subcategory", "category", "department", "division")
 OFFER_WORDS = ("offer", "mailer", "display", "price_drop", "price_change", "price_to_own_usual")
 TIMING_WORDS = ("overdue", "gap_days", "days_since", "hazard", "replaced", "streak")
@@ -147,14 +140,7 @@ def explain(
         where prediction_week = {week.prediction_week} and (customer_id, product_id) in ({shown})
     """
     passages.append(Passage("contributions", query, partial(_explained, scorer.binary, fingerprint)))
-    ((rows,),) = connection.sql(f"select count(*) from ({shown})").fetchall()
-    return map_in_arrow(connection, passages, SCHEMA, even_batch(rows))
-
-
-def even_batch(rows: int) -> int:
-    """Rows of a batch, so that every thread has as many batches of about the same size."""
-    rounds = math.ceil(max(rows, 1) / (THREADS * LARGEST_BATCH))
-    return math.ceil(rows / (THREADS * rounds)) + VECTOR_ROWS
+    return map_in_arrow(connection, passages, SCHEMA)
 
 
 def _explained(
@@ -170,4 +156,5 @@ def _explained(
         rows = pa.RecordBatch.from_arrays([week, fingerprints, customers, products, *columns], names=SCHEMA.names)
         return rows.cast(SCHEMA)
 
-    yield from in_threads(explained, batches, THREADS)
+    # One thread computes in NumPy, which leaves the interpreter to the other: a third to a half more rows a second.
+    yield from in_threads(explained, batches)

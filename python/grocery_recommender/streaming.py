@@ -40,7 +40,7 @@ def unchanged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def in_threads(
-    function: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch], threads: int
+    function: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch], threads: int = 2
 ) -> Iterator[pa.RecordBatch]:
     """What the function makes of each batch, in the order of the batches; so many are in work at a time."""
     with ThreadPoolExecutor(threads) as pool:

@@ -84,12 +84,3 @@ def test_what_decides_contributes_most(booster: lightgbm.Booster) -> None:
     )
     assert history[0] > timing[0] > abs(offer[0])
     assert history[1] < 0 < timing[1]
-
-
-@pytest.mark.parametrize("rows", [0, 1, 4_000, 124_729, 250_000, 250_001, 1_400_000])
-def test_threads_have_as_many_batches_each(rows: int) -> None:
-    batch = explanations.even_batch(rows)
-    assert 0 < batch <= explanations.LARGEST_BATCH + explanations.VECTOR_ROWS
-    for short in (0, explanations.VECTOR_ROWS - 1):
-        batches = -(-rows // (batch - short))
-        assert batches % explanations.THREADS == 0 or rows < 2 * explanations.VECTOR_ROWS

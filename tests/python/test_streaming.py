@@ -83,7 +83,7 @@ def test_threads_keep_the_order_and_hold_few_batches(threads: int) -> None:
 
 def test_batches_are_in_work_together() -> None:
     together = threading.Barrier(2, timeout=10)
-    result = in_threads(lambda batch: together.wait() >= 0 and batch, iter(numbers(1, 2)), 2)
+    result = in_threads(lambda batch: together.wait() >= 0 and batch, iter(numbers(1, 2)))
     assert [batch["number"][0].as_py() for batch in result] == [1, 2]
 
 
@@ -92,4 +92,4 @@ def test_an_error_in_a_thread_is_raised() -> None:
         raise ValueError("no such feature")
 
     with pytest.raises(ValueError, match="no such feature"):
-        list(in_threads(fails, iter(numbers(1, 2, 3)), 2))
+        list(in_threads(fails, iter(numbers(1, 2, 3))))
