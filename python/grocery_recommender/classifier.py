@@ -150,7 +150,7 @@ class Examples:
     Parameters
     ----------
     features
-        float32, shape ``(rows, features)``; NaN is missing.
+        float32, shape ``(rows, features)``, or where to read it; NaN is missing.
     feature_names
         Names of the columns of ``features``.
     was_bought
@@ -305,8 +305,7 @@ def fit(examples: BinnedExamples, config: ClassifierConfig) -> lightgbm.Booster:
 def screen_features(examples: Examples, count: int) -> list[str]:
     """The features that short fits of both boosters gain most from.
 
-    The others say what these say better; leaving them out halves the time of fits and scores, and costs no accuracy
-    that can be told from noise.
+    The others say what these say better: leaving them out saves time and memory, and 320 gave no more than 220.
 
     Parameters
     ----------

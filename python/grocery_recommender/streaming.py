@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,20 +35,6 @@ class Passage:
 def unchanged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The function of a passage whose rows are kept as the last build left them."""
     yield from batches
-
-
-def in_threads(
-    function: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch], threads: int = 2
-) -> Iterator[pa.RecordBatch]:
-    """What the function makes of each batch, in the order of the batches; so many are in work at a time."""
-    with ThreadPoolExecutor(threads) as pool:
-        in_work: deque[Future[pa.RecordBatch]] = deque()
-        for batch in batches:
-            in_work.append(pool.submit(function, batch))
-            if len(in_work) == threads:
-                yield in_work.popleft().result()
-        while in_work:
-            yield in_work.popleft().result()
 
 
 def map_in_arrow(connection: Any, passages: Sequence[Passage], schema: pa.Schema, batch_rows: int = 50_000) -> Any:
