@@ -14,13 +14,16 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import lightgbm
+import numpy as np
 import pyarrow as pa
 
 from grocery_recommender import classifier
@@ -194,8 +197,29 @@ def _stored_examples(connection: Any, examples_sql: tuple[str, str], week: int, 
     of_week = f"where prediction_week = {week}"
     examples = _read_examples(connection, f"select {', '.join(classifier.LABELS)} from ({pairs_sql}) {of_week}")
     query = f"select {', '.join((*classifier.LABELS, *features))} from ({features_sql}) {of_week}"
-    stored = StoredFeatures(len(examples.weights), lambda: _read_examples(connection, query).features)
-    return replace(examples, features=stored, feature_names=features)
+
+    def read() -> np.ndarray:
+        with _joined_as_written(connection):
+            return _read_examples(connection, query).features
+
+    return replace(examples, features=StoredFeatures(len(examples.weights), read), feature_names=features)
+
+
+@contextmanager
+def _joined_as_written(connection: Any) -> Iterator[None]:
+    """Have DuckDB keep in memory what stands on the right of a join, and let pass by what stands on the left.
+
+    It expects ten times the features that a week has, and would rather keep the examples, as wide as they have become
+    so far, at every further join: more than its memory in a large shop.
+    """
+    is_duckdb = isinstance(connection, duckdb.DuckDBPyConnection)
+    if is_duckdb:
+        connection.execute("set disabled_optimizers = 'build_side_probe_side'")
+    try:
+        yield
+    finally:
+        if is_duckdb:
+            connection.execute("reset disabled_optimizers")
 
 
 def _read_examples(connection: Any, query: str) -> Examples:

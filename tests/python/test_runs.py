@@ -133,3 +133,21 @@ def test_parameters_keep_their_types() -> None:
 def test_unknown_parameters_are_named(parameter: str) -> None:
     with pytest.raises(ValueError, match=parameter):
         classifier.configured(classifier.BINARY, [("binary", parameter, 1.0)])
+
+
+def test_examples_are_joined_with_the_features_in_memory() -> None:
+    # A view, as features are: many rows are expected, few are there.
+    connection = duckdb.connect()
+    connection.execute(
+        "create table examples as select n as k from range(10000) as numbers(n);"
+        "create table features as select n % 10000 as k, n as feature from range(1000000) as numbers(n)"
+    )
+    query = "explain (format json) select * from examples left join features using (k)"
+
+    def keeps_the_examples() -> bool:
+        return "RIGHT" in connection.execute(query).fetchall()[0][1]
+
+    assert keeps_the_examples()
+    with runs._joined_as_written(connection):
+        assert not keeps_the_examples()
+    assert keeps_the_examples()
