@@ -74,7 +74,7 @@ checks as (
     select 'all_but', count(*) = 1
     from (select {{ all_but('pairs', ['brand', 'sold_at']) }} from pairs) as one_column (quantity)
     union all
-    select 'run_variable', {{ run_variable('code_version') }} <> ''
+    select 'run_variable', {{ run_variable('evaluation_code_version') }} <> ''
     union all
     select 'sha256', {{ sha256(abc_as_bytes) }} like 'ba7816bf8f01%15ad'
     union all

@@ -108,13 +108,18 @@ def _scope_performance(rows: pa.Table, suffix: str) -> list[dict[str, Any]]:
     # How many weeks of each customer: every model ranks in all of them.
     weeks = np.bincount(cells, minlength=len(customers) * len(position)).reshape(shape)[:, :1]
     pairs = np.bincount(group, weights=rows["candidates"].to_numpy())
+    sums = [
+        np.bincount(cells, weights=rows[column].to_numpy(), minlength=len(customers) * len(position)).reshape(shape)
+        for column in METRICS.values()
+    ]
+    # All metrics share the draws, which cost more than what is made of them.
+    *drawn, drawn_weeks = np.hsplit(
+        confidence.bootstrap_means(np.column_stack([*sums, weeks])), len(position) * np.arange(1, len(METRICS) + 1)
+    )
     out = []
-    for metric, column in METRICS.items():
-        sums = np.bincount(cells, weights=rows[column].to_numpy(), minlength=len(customers) * len(position))
-        values = np.column_stack([sums.reshape(shape), weeks])
-        means = values[:, :-1].sum(axis=0) / weeks.sum()
-        draws = confidence.bootstrap_means(values)
-        samples = draws[:, :-1] / draws[:, -1:]
+    for metric, of_metric, draws in zip(METRICS, sums, drawn, strict=True):
+        means = of_metric.sum(axis=0) / weeks.sum()
+        samples = draws / drawn_weeks
         for (model, cutoff), index in position.items():
             label = f"{metric}@{cutoff}{suffix}"
             row = {"model_name": model, "customers": len(customers), "pairs": int(pairs[index])}

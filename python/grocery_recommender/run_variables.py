@@ -44,7 +44,8 @@ LEARNING_CODE = (
     "python/grocery_recommender/scoring.py",
     "python/grocery_recommender/streaming.py",
 )
-ALL_CODE = ("dbt_project.yml", "macros", "models", "python")
+# What decides the measurements: an edit of a mart or a product measures nothing again.
+EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python")
 
 
 def code_version(project_folder: Path, parts: tuple[str, ...]) -> str:
@@ -62,7 +63,7 @@ def code_version(project_folder: Path, parts: tuple[str, ...]) -> str:
         path = project_folder / part
         code += [path] if path.is_file() else [*path.rglob("*.sql"), *path.rglob("*.py")]
     digest = hashlib.sha256()
-    for path in sorted(code):
+    for path in sorted(set(code)):
         digest.update(path.relative_to(project_folder).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -80,5 +81,5 @@ def run_variables(project_folder: Path) -> dict[str, str]:
         "complete_journey_package": complete_journey_folder(),
         "feature_code_version": code_version(project_folder, FEATURE_CODE),
         "learning_code_version": code_version(project_folder, LEARNING_CODE),
-        "code_version": code_version(project_folder, ALL_CODE),
+        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE),
     }

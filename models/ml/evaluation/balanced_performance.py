@@ -1,4 +1,4 @@
-from grocery_recommender import balanced_sample, prediction_weeks
+from grocery_recommender import balanced_sample, measurements, prediction_weeks
 
 
 def model(dbt, session):
@@ -6,4 +6,8 @@ def model(dbt, session):
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
     features = dbt.ref("balanced_features").sql_query()
     runs = dbt.ref("classifier_runs").sql_query()
-    return balanced_sample.performance(session.cursor(), weeks, features, runs)
+
+    def measure(connection):
+        return balanced_sample.performance(connection, weeks, features, runs)
+
+    return measurements.measured_once(dbt, session, weeks, runs, measure)

@@ -1,4 +1,4 @@
-from grocery_recommender import importance, prediction_weeks
+from grocery_recommender import importance, measurements, prediction_weeks
 
 
 def model(dbt, session):
@@ -6,4 +6,8 @@ def model(dbt, session):
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
     runs = dbt.ref("classifier_runs").sql_query()
     examples = dbt.ref("training_features").sql_query()
-    return importance.feature_importance(session.cursor(), weeks, runs, examples)
+
+    def measure(connection):
+        return importance.feature_importance(connection, weeks, runs, examples)
+
+    return measurements.measured_once(dbt, session, weeks, runs, measure)

@@ -90,7 +90,7 @@ final as (
 
     select
         *,
-        {{ run_variable('code_version') }} as code_version
+        {{ run_variable('evaluation_code_version') }} as code_version
     from ({{ list_metrics('lists', 'bought_products') }}) as metrics
 
 )
