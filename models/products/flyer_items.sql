@@ -23,6 +23,7 @@ products as (
 
 ),
 
+-- Few offers of a category can be taken: most are left behind before any other order is made.
 offered as (
 
     select
@@ -32,29 +33,33 @@ offered as (
         candidate_scores.product_id,
         candidate_scores.candidate_source <> 'repeat' as is_new,
         candidate_scores.purchase_probability,
-        row_number() over (
-            partition by candidate_scores.prediction_week, candidate_scores.customer_id
-            order by
-                candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,
-                candidate_scores.product_id asc
-        ) as offer_rank,
-        -- A product without a category is a category of its own.
-        coalesce(products.category_id, products.product_id) as category_id
+        candidate_scores.ranking_score
     from candidate_scores
     inner join week_offers
         on candidate_scores.prediction_week = week_offers.prediction_week
         and candidate_scores.product_id = week_offers.product_id
     inner join products on candidate_scores.product_id = products.product_id
+    qualify row_number() over (
+        -- A product without a category is a category of its own.
+        partition by
+            candidate_scores.prediction_week, candidate_scores.customer_id,
+            coalesce(products.category_id, products.product_id)
+        order by
+            candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,
+            candidate_scores.product_id asc
+    ) <= {{ var('flyer_items_per_category') }}
 
 ),
 
-within_categories as (
+ranked as (
 
-    select *
+    select
+        *,
+        row_number() over (
+            partition by prediction_week, customer_id
+            order by ranking_score desc, purchase_probability desc, product_id asc
+        ) as offer_rank
     from offered
-    qualify row_number() over (
-        partition by prediction_week, customer_id, category_id order by offer_rank asc
-    ) <= {{ var('flyer_items_per_category') }}
 
 ),
 
@@ -65,7 +70,7 @@ with_reserved as (
         is_new and row_number() over (
             partition by prediction_week, customer_id, is_new order by offer_rank asc
         ) <= {{ reserved }} as is_reserved
-    from within_categories
+    from ranked
 
 ),
 

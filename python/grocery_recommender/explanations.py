@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+import duckdb
+import joblib
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -37,6 +39,8 @@ SCHEMA = pa.schema(
 )
 # Every batch pays for the tables of all paths through the trees, whatever its rows.
 BATCH_ROWS = 100_000
+# Fewer rows are explained sooner than another process is started.
+ROWS_PER_PROCESS = 20_000
 LEVELS = ("product", "subcategory", "category", "department", "division")
 OFFER_WORDS = ("offer", "mailer", "display", "price_drop", "price_change", "price_to_own_usual")
 TIMING_WORDS = ("overdue", "gap_days", "days_since", "hazard", "replaced", "streak")
@@ -141,16 +145,21 @@ def explain(
         select {", ".join((*classifier.KEYS, *scorer.binary.feature_name()))} from ({features_sql})
         where prediction_week = {week.prediction_week} and (customer_id, product_id) in ({shown})
     """
-    passages.append(Passage("contributions", query, partial(_explained, scorer.binary, fingerprint)))
+    # A cluster has its executors; here the cores would idle, since the computation is one thread's.
+    processes = joblib.cpu_count() if isinstance(connection, duckdb.DuckDBPyConnection) else 1
+    passages.append(Passage("contributions", query, partial(_explained, scorer.binary, fingerprint, processes)))
     return map_in_arrow(connection, passages, SCHEMA, BATCH_ROWS)
 
 
 def _explained(
-    booster: lightgbm.Booster, fingerprint: str, batches: Iterable[pa.RecordBatch]
+    booster: lightgbm.Booster, fingerprint: str, processes: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     names = booster.feature_name()
+    explain_part = joblib.delayed(partial(family_contributions, booster))
     for batch in batches:
-        contributions = family_contributions(booster, classifier.feature_matrix(batch, names))
+        parts = max(min(processes, batch.num_rows // ROWS_PER_PROCESS), 1)
+        features = np.array_split(classifier.feature_matrix(batch, names), parts)
+        contributions = np.concatenate(joblib.Parallel(n_jobs=parts)(map(explain_part, features)))
         week, customers, products = (batch.column(name) for name in classifier.KEYS)
         columns = [pa.array(column.astype(np.float32)) for column in contributions.T]
         fingerprints = pa.repeat(fingerprint, batch.num_rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import lightgbm
 import numpy as np
+import pyarrow as pa
 import pytest
-from grocery_recommender import explanations
+from grocery_recommender import classifier, explanations
 
 NAMES = ["customer_product_visits_8_weeks", "customer_product_overdue_ratio", "known_offer_mailer_share", "als_score"]
 
@@ -84,3 +85,17 @@ def test_what_decides_contributes_most(booster: lightgbm.Booster) -> None:
     )
     assert history[0] > timing[0] > abs(offer[0])
     assert history[1] < 0 < timing[1]
+
+
+def test_two_processes_explain_what_one_does(
+    booster: lightgbm.Booster, rows: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explanations, "ROWS_PER_PROCESS", 500)
+    keys = {name: pa.array(["same"] * len(rows)) for name in classifier.KEYS} | {
+        "prediction_week": pa.array([9] * len(rows), pa.int32())
+    }
+    columns = {name: pa.array(column) for name, column in zip(NAMES, rows.T, strict=True)}
+    batch = pa.RecordBatch.from_pydict(keys | columns)
+    (one,), (two,) = (list(explanations._explained(booster, "", processes, [batch])) for processes in (1, 2))
+    assert one.num_rows == len(rows)
+    assert two.equals(one)
