@@ -114,10 +114,10 @@ def build(folder: Path, warehouse: Path, workplace: Path, variables: dict[str, o
 
 
 class _PeakMemory:
-    """The largest resident set of a process since it was last taken, looked at ten times a second."""
+    """The largest resident set of a process and its workers since it was last taken, looked at ten times a second."""
 
     def __init__(self, process: int) -> None:
-        self._file = Path(f"/proc/{process}/statm")
+        self._process = process
         self._peak = 0.0
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -126,17 +126,26 @@ class _PeakMemory:
         return peak
 
     def _watch(self) -> None:
-        try:
-            while True:
-                self._peak = max(self._peak, int(self._file.read_text().split()[1]) * PAGE_MEGABYTES)
-                time.sleep(0.1)
-        except (FileNotFoundError, ProcessLookupError, IndexError):
-            return
+        while statistics := _read_family(self._process, "statm"):
+            self._peak = max(self._peak, sum(int(line.split()[1]) for line in statistics) * PAGE_MEGABYTES)
+            time.sleep(0.1)
 
 
 def _cpu_seconds(process: int) -> float:
-    values = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(int(values[position]) for position in (11, 12)) / TICKS
+    """Of a process and its workers; those that have ended are in the last two of the four numbers."""
+    statistics = [line.rsplit(")", 1)[1].split() for line in _read_family(process, "stat")]
+    return sum(int(value) for values in statistics for value in values[11:15]) / TICKS
+
+
+def _read_family(process: int, name: str) -> list[str]:
+    """What Linux says of a process and all its descendants; nothing of those that are gone."""
+    folder = Path(f"/proc/{process}")
+    try:
+        lines = [folder.joinpath(name).read_text()]
+        children = [child for task in folder.glob("task/*/children") for child in task.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [line for line in lines if line] + [line for child in children for line in _read_family(int(child), name)]
 
 
 def learning_floor(warehouse: Path) -> tuple[float, float]:
