@@ -126,17 +126,6 @@ final as (
         {{ feature_columns(customer_product_features, 'customer_product_features', 'customer_product_') }},
         {{ feature_columns(offer_features, 'offer_features') }}
     from candidates
-    -- The largest tables first: where an engine keeps what it has joined so far, rather than them, it is still narrow.
-    {% for level in item_levels() %}
-    left join customer_{{ level }}_items
-        on candidates.prediction_week = customer_{{ level }}_items.prediction_week
-        and candidates.customer_key = customer_{{ level }}_items.customer_key
-        and candidates.{{ level }}_key = customer_{{ level }}_items.item_key
-    {% endfor %}
-    left join customer_product_features
-        on candidates.prediction_week = customer_product_features.prediction_week
-        and candidates.customer_key = customer_product_features.customer_key
-        and candidates.product_key = customer_product_features.product_key
     left join customer_features
         on candidates.prediction_week = customer_features.prediction_week
         and candidates.customer_id = customer_features.customer_id
@@ -155,6 +144,10 @@ final as (
     left join product_features
         on candidates.prediction_week = product_features.prediction_week
         and candidates.product_id = product_features.product_id
+    left join customer_product_features
+        on candidates.prediction_week = customer_product_features.prediction_week
+        and candidates.customer_key = customer_product_features.customer_key
+        and candidates.product_key = customer_product_features.product_key
     left join offer_features
         on candidates.prediction_week = offer_features.prediction_week
         and candidates.product_id = offer_features.product_id
@@ -168,6 +161,10 @@ final as (
     left join {{ level }}_items
         on candidates.prediction_week = {{ level }}_items.prediction_week
         and candidates.{{ level }}_key = {{ level }}_items.item_key
+    left join customer_{{ level }}_items
+        on candidates.prediction_week = customer_{{ level }}_items.prediction_week
+        and candidates.customer_key = customer_{{ level }}_items.customer_key
+        and candidates.{{ level }}_key = customer_{{ level }}_items.item_key
     {% endfor %}
 
 )

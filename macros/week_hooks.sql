@@ -22,8 +22,9 @@
 {% macro forget_other_measurements() -%}
     {{ drop_weeks_where(
         'prediction_week',
-        'code_version <> ' ~ run_variable('evaluation_code_version') ~ ' or prediction_week > (select max(prediction_week) from '
-        ~ ref('prediction_weeks') ~ " where week_role = 'test')"
+        'code_version <> ' ~ run_variable('evaluation_code_version')
+        ~ ' or prediction_week > (select max(prediction_week) from ' ~ ref('prediction_weeks')
+        ~ " where week_role = 'test')"
     ) }}
 {%- endmacro %}
 
