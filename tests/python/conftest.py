@@ -19,6 +19,13 @@ TRAINING_WEEKS = 4
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
+class Relation(str):
+    """What ``dbt.this`` says of the model's own table."""
+
+    database, schema = "memory", "main"
+    identifier = property(str)
+
+
 @dataclass
 class Warehouse:
     """A warehouse file that dbt builds into, with the vars of its builds."""

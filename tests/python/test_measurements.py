@@ -8,19 +8,13 @@ from types import SimpleNamespace
 import duckdb
 import pyarrow as pa
 import pytest
+from conftest import Relation
 from grocery_recommender import measurements
 from grocery_recommender.prediction_weeks import PredictionWeek
 from grocery_recommender.run_variables import run_variables
 
 WEEKS = [PredictionWeek(n, n, role, 1, n - 1, n, f"w{n}", f"b{n}") for n, role in ((8, "test"), (9, "score"))]
 RUNS = "select unnest(['8-binary', '9-binary']) as model_run_id, true as is_in_use"
-
-
-class Relation(str):
-    """What ``dbt.this`` says of the model's own table."""
-
-    database, schema = "memory", "main"
-    identifier = property(str)
 
 
 class Measurement:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
+from conftest import Relation
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
 
@@ -44,13 +45,6 @@ class Shop:
     def scorers(self, weeks: list[PredictionWeek]) -> list[str]:
         scored = [week for week in weeks if week.fitted_for_week]
         return [runs.load_scorer(self.connection, "select * from runs", week).binary_run_id for week in scored]
-
-
-class Relation(str):
-    """What ``dbt.this`` says of the model's own table."""
-
-    database, schema = "memory", "main"
-    identifier = property(str)
 
 
 def texts(rows: list[dict]) -> dict[str, str]:
@@ -135,8 +129,7 @@ def test_unknown_parameters_are_named(parameter: str) -> None:
         classifier.configured(classifier.BINARY, [("binary", parameter, 1.0)])
 
 
-def test_examples_are_joined_with_the_features_in_memory() -> None:
-    # A view, as features are: many rows are expected, few are there.
+def test_what_is_right_of_a_join_is_kept_in_memory() -> None:
     connection = duckdb.connect()
     connection.execute(
         "create table examples as select n as k from range(10000) as numbers(n);"
@@ -151,3 +144,10 @@ def test_examples_are_joined_with_the_features_in_memory() -> None:
     with runs._joined_as_written(connection):
         assert not keeps_the_examples()
     assert keeps_the_examples()
+
+
+def test_stored_examples_are_joined_as_written(shop: Shop) -> None:
+    is_off = "(current_setting('disabled_optimizers') = 'build_side_probe_side')::float"
+    features = f"select * replace ({is_off} as signal) from examples"
+    stored = runs._stored_examples(shop.connection, ("select * from examples", features), 3, ["signal"])
+    assert stored.features[0:100].tolist() == [[1.0]] * 100

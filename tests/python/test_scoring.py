@@ -10,6 +10,7 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import Relation
 from grocery_recommender import explanations, prediction_weeks, runs, scoring
 from grocery_recommender.prediction_weeks import PredictionWeek
 
@@ -78,13 +79,6 @@ class Shop:
             dbt, self.connection, weeks(fingerprints), FEATURES, RUNS, "select * from shown"
         )
         return self.save("contributions", explained)
-
-
-class Relation(str):
-    """What ``dbt.this`` says of the model's own table."""
-
-    database, schema = "memory", "main"
-    identifier = property(str)
 
 
 @pytest.fixture
