@@ -16,7 +16,7 @@ import argparse
 import csv
 import os
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,23 @@ SEED_FILE = Path("seeds/classifier_parameters.csv")
 JUDGING_WEEKS = 2
 CUTOFF = 10
 SAMPLER_SEED = 20060410
+SEARCHED: dict[str, dict[str, Any]] = {
+    "learning_rate": {"low": 0.03, "high": 0.2, "log": True},
+    "num_leaves": {"low": 15, "high": 63},
+    "min_data_in_leaf": {"low": 50, "high": 800, "log": True},
+    "feature_fraction": {"low": 0.1, "high": 0.6},
+    "bagging_fraction": {"low": 0.5, "high": 1.0},
+    "lambda_l2": {"low": 1.0, "high": 50.0, "log": True},
+    "num_boost_round": {"low": 60, "high": 500},
+}
 
 
 def suggest(trial: optuna.Trial, config: ClassifierConfig) -> ClassifierConfig:
     """The parameters of one trial."""
-    chosen: dict[str, Any] = {
-        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
-        "num_leaves": trial.suggest_int("num_leaves", 15, 63),
-        "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 50, 800, log=True),
-        "feature_fraction": trial.suggest_float("feature_fraction", 0.1, 0.6),
-        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
-        "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 50.0, log=True),
-        "num_boost_round": trial.suggest_int("num_boost_round", 60, 500),
-    }
+    chosen: dict[str, Any] = {}
+    for name, bounds in SEARCHED.items():
+        draw = trial.suggest_int if isinstance(bounds["low"], int) else trial.suggest_float
+        chosen[name] = draw(name, **bounds)
     return replace(config, **chosen)
 
 
@@ -110,16 +114,7 @@ def search(
     )
     finished = sum(trial.state.is_finished() for trial in study.trials)
     if not finished:
-        searched = (
-            "learning_rate",
-            "num_leaves",
-            "min_data_in_leaf",
-            "feature_fraction",
-            "bagging_fraction",
-            "lambda_l2",
-            "num_boost_round",
-        )
-        study.enqueue_trial({parameter: getattr(config, parameter) for parameter in searched}, skip_if_exists=True)
+        study.enqueue_trial({name: getattr(config, name) for name in SEARCHED}, skip_if_exists=True)
     remaining = max(trials - finished, 0)
     if remaining:
         study.optimize(lambda trial: value_of(suggest(trial, config)), n_trials=remaining, show_progress_bar=True)
@@ -164,8 +159,7 @@ def main() -> None:
             name,
         )
         chosen.append(best)
-    tuned = [field.name for field in fields(ClassifierConfig) if any(row[1] == field.name for row in parameters)]
-    write_parameters(chosen, tuned, SEED_FILE)
+    write_parameters(chosen, list(SEARCHED), SEED_FILE)
     print(f"written: {SEED_FILE}")
 
 
