@@ -67,7 +67,8 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
     target_weeks = sorted({validation.fitted_for_week, week_of["score"].fitted_for_week})
     runs = connection.sql(
         f"select target_week, model_run_id, objective, feature_names, model_text from ({runs_sql})"
-        f" where is_in_use and target_week in ({', '.join(map(str, target_weeks))}) order by model_run_id"
+        f" where is_in_use and algorithm = 'lightgbm' and target_week in ({', '.join(map(str, target_weeks))})"
+        " order by model_run_id"
     ).fetchall()
     parts = []
     for target_week, run_id, objective, used, text in runs:

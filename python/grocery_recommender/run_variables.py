@@ -39,6 +39,7 @@ LEARNING_CODE = (
     "models/ml/ranking",
     "python/grocery_recommender/classifier.py",
     "python/grocery_recommender/explanations.py",
+    "python/grocery_recommender/network.py",
     "python/grocery_recommender/runs.py",
     "python/grocery_recommender/sampling.py",
     "python/grocery_recommender/scoring.py",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from grocery_recommender import classifier
 from grocery_recommender.classifier import ClassifierConfig, Examples, StoredFeatures
+from grocery_recommender.network import Lessons, Network, NetworkConfig
 from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
 from grocery_recommender.progress import report
 from grocery_recommender.run_variables import run_variables
@@ -53,8 +54,9 @@ SCHEMA = pa.schema(
         ("fitted_at", pa.timestamp("us")),
     ]
 )
-LIBRARIES = ("lightgbm", "implicit", "duckdb", "numpy")
+LIBRARIES = ("lightgbm", "scikit-learn", "implicit", "duckdb", "numpy")
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
+NETWORK = NetworkConfig()
 # The features are screened, and binned, by examples of the latest training week: it chooses as well as three weeks do.
 SCREENING_EXAMPLES = 100_000
 
@@ -101,22 +103,23 @@ def fit_runs(
             " load more weeks, or lower minimum_history_weeks"
         )
     code_version = run_variables(Path.cwd())["learning_code_version"]
-    models = [classifier.configured(config, parameters) for config in MODELS]
+    boosters = [classifier.configured(config, parameters) for config in MODELS]
     stored = {run["model_run_id"]: run | {"is_in_use": False} for run in _stored_runs(connection, dbt.this)}
     for target_week in sorted({week.fitted_for_week for week in weeks if week.fitted_for_week is not None}):
         position = next(n for n, week in enumerate(weeks) if week.prediction_week == target_week)
         learnt_from = weeks[max(position - training_weeks, 0) : position]
         # The window of the target week is part of it: it ends with the purchases of the last training week.
         fingerprints = [week.window_fingerprint for week in (*learnt_from, weeks[position])]
-        runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in models}
-        if is_full_refresh() or not {run_id for run_id, _ in runs.values()} <= stored.keys():
+        runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in (NETWORK, *boosters)}
+        if is_full_refresh() or not {runs[config][0] for config in boosters} <= stored.keys():
             training = [week.prediction_week for week in learnt_from]
             for run in _fit(connection, examples_sql, training, runs):
                 stored[run["model_run_id"]] = run | {"target_week": target_week, "code_version": code_version}
         else:
             report(f"classifier: the stored run of week {target_week} fits its inputs, nothing to learn")
         for run_id, _ in runs.values():
-            stored[run_id]["is_in_use"] = True
+            if run_id in stored:  # A small shop has no network.
+                stored[run_id]["is_in_use"] = True
     return pa.Table.from_pylist(list(stored.values()), schema=SCHEMA)
 
 
@@ -124,9 +127,9 @@ def _fit(
     connection: Any,
     examples_sql: tuple[str, str],
     training_weeks: list[int],
-    runs: dict[ClassifierConfig, tuple[str, str]],
+    runs: dict[ClassifierConfig | NetworkConfig, tuple[str, str]],
 ) -> Iterator[dict[str, Any]]:
-    """Fit the boosters of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
+    """Fit the models of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
     started = time.monotonic()
     pairs_sql, features_sql = examples_sql
     latest_week = f"where prediction_week = {training_weeks[-1]}"
@@ -135,7 +138,8 @@ def _fit(
     sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
     features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
     sample = sample.of_features(features)
-    weeks = [_stored_examples(connection, examples_sql, week, features) for week in training_weeks]
+    lessons = Lessons(sample)
+    weeks = [_stored_examples(connection, examples_sql, week, features, lessons.add) for week in training_weeks]
     examples = classifier.bin_examples(*weeks, like=sample)
     del sample
     report(
@@ -144,19 +148,25 @@ def _fit(
     )
     for config, (run_id, fingerprint) in runs.items():
         started = time.monotonic()
-        booster = classifier.fit(examples, config)
+        if isinstance(config, ClassifierConfig):
+            booster = classifier.fit(examples, config)
+            algorithm, rounds, text = "lightgbm", booster.num_trees(), booster.model_to_string()
+        elif lessons.are_enough:
+            algorithm, rounds, text = "scikit-learn", config.steps, lessons.fit(config).to_text()
+        else:
+            continue
         seconds = time.monotonic() - started
-        report(f"classifier: {run_id}, {booster.num_trees()} trees, {seconds:.1f} s")
+        report(f"classifier: {run_id}, {rounds} rounds, {seconds:.1f} s")
         yield {
             "model_run_id": run_id,
             "objective": config.objective,
-            "algorithm": "lightgbm",
+            "algorithm": algorithm,
             "parameters": json.dumps(asdict(config), sort_keys=True),
             "training_weeks": json.dumps(training_weeks),
             "training_rows": len(examples.weights),
-            "best_iteration": booster.num_trees(),
+            "best_iteration": rounds,
             "feature_names": features,
-            "model_text": booster.model_to_string(),
+            "model_text": text,
             "input_fingerprint": fingerprint,
             "library_versions": json.dumps({name: version(name) for name in LIBRARIES}),
             "fit_seconds": seconds,
@@ -166,32 +176,40 @@ def _fit(
 
 @dataclass(frozen=True)
 class Scorer:
-    """The two boosters of a target week, with the ids of their runs."""
+    """The models of a target week, with the ids of their runs; a small shop's have no network."""
 
-    binary_run_id: str
-    ranker_run_id: str
+    run_ids: dict[str, str]
     binary: lightgbm.Booster
     ranker: lightgbm.Booster
+    network: Network | None
 
     def fingerprint(self, week: PredictionWeek) -> str:
-        """What the scores of a week depend on: its features, and the boosters."""
-        content = json.dumps([week.build_fingerprint, self.binary_run_id, self.ranker_run_id]).encode()
+        """What the scores of a week depend on: its features, and the models."""
+        content = json.dumps([week.build_fingerprint, sorted(self.run_ids.values())]).encode()
         return hashlib.sha256(content).hexdigest()
 
 
 def load_scorer(connection: Any, runs_sql: str, week: PredictionWeek) -> Scorer:
-    """The stored boosters that score a week."""
+    """The stored models that score a week."""
     rows = connection.sql(
         f"select objective, model_run_id, model_text from ({runs_sql}) where target_week = ? and is_in_use",
         params=[week.fitted_for_week],
     ).fetchall()
-    found = {objective: (run_id, lightgbm.Booster(model_str=text)) for objective, run_id, text in rows}
-    (binary_run_id, binary), (ranker_run_id, ranker) = found["binary"], found["lambdarank"]
-    return Scorer(binary_run_id, ranker_run_id, binary, ranker)
+    run_ids = {objective: run_id for objective, run_id, _ in rows}
+    texts = {objective: text for objective, _, text in rows}
+    binary, ranker = (lightgbm.Booster(model_str=texts[config.objective]) for config in MODELS)
+    network = Network.from_text(texts[NETWORK.objective]) if NETWORK.objective in texts else None
+    return Scorer(run_ids, binary, ranker, network)
 
 
-def _stored_examples(connection: Any, examples_sql: tuple[str, str], week: int, features: list[str]) -> Examples:
-    """The examples of a week, whose features are read when they are binned."""
+def _stored_examples(
+    connection: Any,
+    examples_sql: tuple[str, str],
+    week: int,
+    features: list[str],
+    pass_by: Callable[[Examples], None],
+) -> Examples:
+    """The examples of a week, whose features are read when they are binned, and pass by a function then."""
     pairs_sql, features_sql = examples_sql
     # One week at a time: only an equality is pushed through the left joins to all that is joined.
     of_week = f"where prediction_week = {week}"
@@ -200,7 +218,9 @@ def _stored_examples(connection: Any, examples_sql: tuple[str, str], week: int, 
 
     def read() -> np.ndarray:
         with _joined_as_written(connection):
-            return _read_examples(connection, query).features
+            read_examples = _read_examples(connection, query)
+        pass_by(read_examples)
+        return read_examples.features
 
     return replace(examples, features=StoredFeatures(len(examples.weights), read), feature_names=features)
 
@@ -226,7 +246,9 @@ def _read_examples(connection: Any, query: str) -> Examples:
     return classifier.examples_from_rows(connection.sql(query).to_arrow_table())
 
 
-def _run_id(target_week: int, fingerprints: list[str], config: ClassifierConfig, code_version: str) -> tuple[str, str]:
+def _run_id(
+    target_week: int, fingerprints: list[str], config: ClassifierConfig | NetworkConfig, code_version: str
+) -> tuple[str, str]:
     """Id of a run, and the fingerprint of all that it depends on."""
     content = json.dumps([fingerprints, asdict(config), code_version]).encode()
     fingerprint = hashlib.sha256(content).hexdigest()

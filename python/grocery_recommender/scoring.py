@@ -81,7 +81,7 @@ def score_weeks(dbt: Any, session: Any, weeks: list[PredictionWeek], features_sq
 
 
 def _scored(scorer: Scorer, fingerprint: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for scored in classifier.score_batches(batches, scorer.binary, scorer.ranker, PASSED_THROUGH):
-        for name, value in (("model_run_id", scorer.binary_run_id), ("build_fingerprint", fingerprint)):
+    for scored in classifier.score_batches(batches, scorer.binary, scorer.ranker, scorer.network, PASSED_THROUGH):
+        for name, value in (("model_run_id", scorer.run_ids["binary"]), ("build_fingerprint", fingerprint)):
             scored = scored.append_column(name, pa.repeat(value, scored.num_rows))
         yield scored.select(SCHEMA.names).cast(SCHEMA)

@@ -42,6 +42,7 @@ def connection() -> duckdb.DuckDBPyConnection:
             "model_run_id": f"{target_week}-{config.objective}",
             "target_week": target_week,
             "objective": config.objective,
+            "algorithm": "lightgbm",
             "feature_names": ["signal", "noise"],
             "model_text": classifier.fit(binned, replace(config, num_boost_round=10)).model_to_string(),
             "is_in_use": True,
@@ -50,6 +51,7 @@ def connection() -> duckdb.DuckDBPyConnection:
         for config in (classifier.BINARY, classifier.LAMBDARANK)
     ]
     runs.append(runs[0] | {"model_run_id": "superseded", "is_in_use": False})
+    runs.append(runs[0] | {"model_run_id": "network", "algorithm": "scikit-learn", "model_text": "no booster"})
     connection = duckdb.connect()
     connection.register("examples", examples)
     connection.register("runs", pa.Table.from_pylist(runs))

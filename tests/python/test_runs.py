@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 from conftest import Relation
-from grocery_recommender import classifier, runs
+from grocery_recommender import classifier, network, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 ROLES = ("train", "train", "train", "validation", "test", "score")
@@ -44,7 +44,7 @@ class Shop:
 
     def scorers(self, weeks: list[PredictionWeek]) -> list[str]:
         scored = [week for week in weeks if week.fitted_for_week]
-        return [runs.load_scorer(self.connection, "select * from runs", week).binary_run_id for week in scored]
+        return [runs.load_scorer(self.connection, "select * from runs", week).run_ids["binary"] for week in scored]
 
 
 def texts(rows: list[dict]) -> dict[str, str]:
@@ -100,6 +100,23 @@ def test_what_is_stored_and_fits_is_used_again(shop: Shop) -> None:
     assert shop.scorers(prediction_weeks()) == before
 
 
+def test_a_large_shop_has_networks_beside_its_boosters(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    week = prediction_weeks()[-1]
+    assert {row["objective"] for row in shop.build(prediction_weeks())} == {"binary", "lambdarank"}
+    alone = runs.load_scorer(shop.connection, "select * from runs", week)
+    shop.connection.execute("drop table runs")
+    monkeypatch.setattr(network, "MINIMUM_EXAMPLES", 200)
+    monkeypatch.setattr(runs, "NETWORK", replace(runs.NETWORK, hidden_layers=(4,), steps=10))
+    rows = shop.build(prediction_weeks())
+    assert [row["objective"] for row in rows if row["target_week"] == 7] == ["network", "binary", "lambdarank"]
+    assert all(row["is_in_use"] for row in rows)
+    assert shop.build(prediction_weeks()) == rows
+    beside = runs.load_scorer(shop.connection, "select * from runs", week)
+    assert alone.network is None
+    assert beside.network is not None
+    assert alone.fingerprint(week) != beside.fingerprint(week)
+
+
 def test_purchases_that_change_are_learnt_from_again(shop: Shop) -> None:
     before = {row["model_run_id"] for row in shop.build(prediction_weeks())}
     corrected = [
@@ -149,5 +166,9 @@ def test_what_is_right_of_a_join_is_kept_in_memory() -> None:
 def test_stored_examples_are_joined_as_written(shop: Shop) -> None:
     is_off = "(current_setting('disabled_optimizers') = 'build_side_probe_side')::float"
     features = f"select * replace ({is_off} as signal) from examples"
-    stored = runs._stored_examples(shop.connection, ("select * from examples", features), 3, ["signal"])
+    passed_by: list[classifier.Examples] = []
+    stored = runs._stored_examples(
+        shop.connection, ("select * from examples", features), 3, ["signal"], passed_by.append
+    )
     assert stored.features[0:100].tolist() == [[1.0]] * 100
+    assert [examples.features.tolist() for examples in passed_by] == [[[1.0]] * 100]

@@ -1,0 +1,217 @@
+"""Small neural networks beside the boosters: smooth functions of the same features, wrong about other pairs than they.
+
+They are scikit-learn's perceptrons, fitted on standardized features and kept as JSON. Blended by log odds, booster and
+networks tell purchases apart better than either.
+
+References
+----------
+Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010), the first weights.
+Kingma, Ba: Adam: A Method for Stochastic Optimization (2015), the solver.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from dataclasses import asdict, dataclass, field
+from functools import partial
+
+import joblib
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+from grocery_recommender.classifier import Examples
+
+# Values further out say no more than that they are far out.
+WIDEST = 5.0
+# Of the pairs that were not bought, those that a network learns from; each stands for the others.
+NEGATIVE_SHARE = 0.35
+# A network needs examples by the ten thousand to be right about any pair; a small shop's boosters stay alone.
+MINIMUM_EXAMPLES = 100_000
+# Log odds are rounded to this, so that the order in which a machine adds does not show.
+DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What is fitted, and for how long.
+
+    Parameters
+    ----------
+    hidden_layers
+        Units of each hidden layer.
+    networks
+        Networks that differ in their seed; their log odds are averaged.
+    steps, batch_rows, learning_rate
+        Steps of Adam, examples in each, and their size.
+    l2_penalty
+        Weight of the squared weights in the loss of a batch.
+    seed
+        Seed of the first network.
+    """
+
+    # Beside those of the boosters, in the table of runs.
+    objective: str = field(default="network", init=False)
+    hidden_layers: tuple[int, ...] = (128, 64)
+    networks: int = 2
+    steps: int = 2700
+    batch_rows: int = 2048
+    learning_rate: float = 0.001
+    l2_penalty: float = 0.3
+    seed: int = 20060410
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Features on one scale: logarithms less their mean, over their standard deviation, and 0 where missing.
+
+    Parameters
+    ----------
+    mean, scale
+        Of the logarithms, shape ``(features,)``.
+    indicators
+        Positions of the features of which it is said whether they are missing.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    indicators: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> Standardizer:
+        """Learnt from a sample, float32, shape ``(rows, features)``; NaN is missing."""
+        logs = _logarithms(features)
+        is_missing = np.isnan(logs)
+        present = np.maximum((~is_missing).sum(axis=0), 1)
+        mean = np.nansum(logs, axis=0, dtype=np.float64) / present
+        scale = np.sqrt(np.nansum((logs - mean) ** 2, axis=0, dtype=np.float64) / present) + 1e-6
+        # Features that are missing together, as all that look at one item are, say so once.
+        patterns: dict[bytes, int] = {}
+        for position in np.flatnonzero(is_missing.any(axis=0) & ~is_missing.all(axis=0)):
+            patterns.setdefault(np.packbits(is_missing[:, position]).tobytes(), int(position))
+        indicators = np.array(sorted(patterns.values()), dtype=np.int64)
+        return cls(mean.astype(np.float32), scale.astype(np.float32), indicators)
+
+    def inputs(self, features: np.ndarray) -> np.ndarray:
+        """What a network reads, float32, shape ``(rows, features + indicators)``."""
+        inputs = np.empty((len(features), features.shape[1] + len(self.indicators)), dtype=np.float32)
+        standardized = _logarithms(features, out=inputs[:, : features.shape[1]])
+        inputs[:, features.shape[1] :] = np.isnan(standardized[:, self.indicators])
+        standardized -= self.mean
+        standardized /= self.scale
+        np.clip(standardized, -WIDEST, WIDEST, out=standardized)
+        np.nan_to_num(standardized, copy=False)
+        return inputs
+
+
+@dataclass(frozen=True)
+class Network:
+    """Fitted networks, ready to score.
+
+    Parameters
+    ----------
+    standardizer
+        Of the features, in the order in which the boosters name them.
+    layers
+        For each network, the weights and the intercepts of each of its layers.
+    """
+
+    standardizer: Standardizer
+    layers: list[list[tuple[np.ndarray, np.ndarray]]]
+
+    def log_odds(self, features: np.ndarray) -> np.ndarray:
+        """Mean log odds of a purchase, float64, shape ``(rows,)``."""
+        inputs = self.standardizer.inputs(features).astype(np.float64)
+        return np.round(np.mean([_forward(inputs, layers) for layers in self.layers], axis=0), DECIMALS)
+
+    def to_text(self) -> str:
+        """Everything as JSON, which `from_text` reads to the last bit."""
+        parts = {name: array.tolist() for name, array in asdict(self.standardizer).items()}
+        layers = [[(weights.tolist(), bias.tolist()) for weights, bias in network] for network in self.layers]
+        return json.dumps(parts | {"layers": layers})
+
+    @classmethod
+    def from_text(cls, text: str) -> Network:
+        """The network that was written as this text."""
+        parts = json.loads(text)
+        as_float32 = partial(np.array, dtype=np.float32)
+        standardizer = Standardizer(
+            as_float32(parts["mean"]), as_float32(parts["scale"]), np.array(parts["indicators"], dtype=np.int64)
+        )
+        layers = [[(as_float32(weights), as_float32(bias)) for weights, bias in network] for network in parts["layers"]]
+        return cls(standardizer, layers)
+
+
+class Lessons:
+    """Examples for a network, kept while they pass by on their way to the boosters.
+
+    Parameters
+    ----------
+    sample
+        Examples whose features set the scales.
+    """
+
+    def __init__(self, sample: Examples) -> None:
+        self._standardizer = Standardizer.of(sample.features)
+        self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._passed_by = 0
+
+    def add(self, examples: Examples) -> None:
+        """Keep all purchases and a share of the other pairs, with the weights that make up for it."""
+        self._passed_by += len(examples.weights)
+        draws = np.random.default_rng([NetworkConfig.seed, len(self._parts)]).random(len(examples.weights))
+        kept = examples.was_bought | (draws < NEGATIVE_SHARE)
+        was_bought = examples.was_bought[kept]
+        weights = np.where(was_bought, 1, 1 / NEGATIVE_SHARE) * examples.weights[kept]
+        self._parts.append((self._standardizer.inputs(examples.features[kept]), was_bought, weights))
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether a network can learn from them."""
+        return self._passed_by >= MINIMUM_EXAMPLES
+
+    def fit(self, config: NetworkConfig) -> Network:
+        """Fit the networks; the same input gives the same network, whatever the threads."""
+        inputs, was_bought, weights = (np.concatenate(columns) for columns in zip(*self._parts, strict=True))
+        self._parts.clear()
+        fit = joblib.delayed(partial(_fit, config, inputs, was_bought, weights))
+        seeds = range(config.seed, config.seed + config.networks)
+        with threadpool_limits(1, "blas"), warnings.catch_warnings():
+            # They stop after their steps, not when nothing changes any more.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            layers = joblib.Parallel(n_jobs=config.networks, prefer="threads")(map(fit, seeds))
+        return Network(self._standardizer, layers)
+
+
+def _logarithms(features: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Logarithms of one more than each size, with its sign."""
+    logs = np.abs(features, out=out)
+    return np.copysign(np.log1p(logs, out=logs), features, out=logs)
+
+
+def _forward(inputs: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    activations = inputs
+    for position, (weights, bias) in enumerate(layers):
+        activations = activations @ weights.astype(np.float64) + bias
+        if position < len(layers) - 1:
+            activations = np.maximum(activations, 0)
+    return activations[:, 0]
+
+
+def _fit(
+    config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    perceptron = MLPClassifier(
+        config.hidden_layers,
+        alpha=config.l2_penalty,
+        batch_size=min(config.batch_rows, len(inputs)),
+        learning_rate_init=config.learning_rate,
+        max_iter=math.ceil(config.steps * config.batch_rows / len(inputs)),
+        n_iter_no_change=config.steps,
+        random_state=seed,
+    )
+    perceptron.fit(inputs, was_bought, sample_weight=weights)
+    return list(zip(perceptron.coefs_, perceptron.intercepts_, strict=True))

@@ -1,0 +1,126 @@
+"""The networks: what they learn, how they are stored, and when there are none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from grocery_recommender import classifier, network
+from grocery_recommender.classifier import Examples
+from grocery_recommender.network import Lessons, Network, NetworkConfig, Standardizer
+from threadpoolctl import threadpool_limits
+
+ROWS = 4000
+SMALL = NetworkConfig(hidden_layers=(8,), steps=400, batch_rows=256, learning_rate=0.01, l2_penalty=0.01)
+
+
+def examples(seed: int = 1, weight: float = 1.0) -> Examples:
+    """Pairs that are likely to be bought where `signal` is far from 0, on either side; half lack the `noise`."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(ROWS, 2)).astype(np.float32)
+    was_bought = random.random(ROWS) < 1 / (1 + np.exp(3 - 3 * np.abs(features[:, 0])))
+    features[random.random(ROWS) < 0.5, 1] = np.nan
+    weights = np.where(was_bought, 1, weight).astype(np.float32)
+    return Examples(features, ["signal", "noise"], was_bought, weights, np.ones(ROWS, int), np.arange(ROWS) // 20)
+
+
+def taught(*parts: Examples, config: NetworkConfig = SMALL) -> Network:
+    lessons = Lessons(parts[0])
+    for part in parts:
+        lessons.add(part)
+    return lessons.fit(config)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Network:
+    return taught(examples(1), examples(2))
+
+
+def test_what_lies_on_both_sides_is_learnt(fitted: Network) -> None:
+    held_out = examples(3)
+    log_odds = fitted.log_odds(held_out.features)
+    likely = log_odds > np.median(log_odds)
+    assert held_out.was_bought[likely].mean() > 3 * held_out.was_bought[~likely].mean()
+
+
+def test_probabilities_are_those_of_the_weighted_grid() -> None:
+    data = [examples(1, weight=5), examples(2, weight=5)]
+    patient = replace(SMALL, steps=1500, learning_rate=0.003)
+    log_odds = taught(*data, config=patient).log_odds(data[0].features)
+    expected = np.average(data[0].was_bought, weights=data[0].weights)
+    assert np.average(1 / (1 + np.exp(-log_odds)), weights=data[0].weights) == pytest.approx(expected, rel=0.15)
+
+
+def test_a_stored_network_is_the_fitted_one(fitted: Network) -> None:
+    again = Network.from_text(fitted.to_text())
+    features = examples(3).features
+    np.testing.assert_array_equal(again.log_odds(features), fitted.log_odds(features))
+    assert again.to_text() == fitted.to_text()
+
+
+def test_the_same_input_gives_the_same_text_whatever_the_threads(fitted: Network) -> None:
+    with threadpool_limits(1):
+        assert taught(examples(1), examples(2)).to_text() == fitted.to_text()
+
+
+def test_a_row_is_scored_alike_in_any_company(fitted: Network) -> None:
+    features = examples(3).features
+    together = fitted.log_odds(features)
+    one_by_one = np.concatenate([fitted.log_odds(features[row : row + 1]) for row in range(50)])
+    np.testing.assert_array_equal(one_by_one, together[:50])
+
+
+def test_networks_of_several_seeds_are_averaged() -> None:
+    one, two = (taught(examples(1), config=replace(SMALL, networks=1, seed=seed)) for seed in (5, 6))
+    both = taught(examples(1), config=replace(SMALL, networks=2, seed=5))
+    features = examples(3).features
+    mean = (one.log_odds(features) + two.log_odds(features)) / 2
+    np.testing.assert_allclose(both.log_odds(features), mean, atol=2e-6)
+
+
+def test_features_have_one_scale_and_missing_ones_the_mean() -> None:
+    features = np.array([[0, np.nan, 7], [np.e - 1, 5, 7], [-(np.e - 1), np.nan, 7]], dtype=np.float32)
+    inputs = Standardizer.of(features).inputs(features)
+    np.testing.assert_allclose(inputs[:, 0], [0, 1.5**0.5, -(1.5**0.5)], rtol=1e-4)
+    np.testing.assert_allclose(inputs[:, 1:3], 0, atol=1e-3)
+    assert inputs[:, 3:].tolist() == [[1], [0], [1]]
+    assert Standardizer.of(features).inputs(features * 1e30)[0, 0] == 0
+    assert np.abs(Standardizer.of(features).inputs(features * 1e30)).max() == network.WIDEST
+
+
+def test_features_that_are_missing_together_say_so_once() -> None:
+    features = np.array([[1, np.nan, np.nan, np.nan], [2, 5, 6, np.nan]], dtype=np.float32)
+    standardizer = Standardizer.of(features)
+    assert standardizer.indicators.tolist() == [1]
+    assert standardizer.inputs(features).tolist()[0][1:4] == [0, 0, 0]
+
+
+def test_all_purchases_teach_and_a_share_of_the_rest_stands_for_it() -> None:
+    lessons, data = Lessons(examples()), examples(2, weight=4)
+    lessons.add(data)
+    ((inputs, was_bought, weights),) = lessons._parts
+    assert was_bought.sum() == data.was_bought.sum() == weights[was_bought].sum()
+    assert len(inputs) < ROWS
+    assert weights[~was_bought].sum() == pytest.approx(4 * (~data.was_bought).sum(), rel=0.1)
+
+
+def test_few_examples_are_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons = Lessons(examples())
+    lessons.add(examples())
+    assert not lessons.are_enough
+    monkeypatch.setattr(network, "MINIMUM_EXAMPLES", ROWS)
+    assert lessons.are_enough
+
+
+def test_its_share_of_the_log_odds(fitted: Network) -> None:
+    data = examples(3)
+    binned = classifier.bin_examples(data)
+    configs = [replace(config, num_boost_round=5) for config in (classifier.BINARY, classifier.LAMBDARANK)]
+    binary, ranker = (classifier.fit(binned, config) for config in configs)
+    rows = pa.table(dict(zip(data.feature_names, data.features.T, strict=True)))
+    (scored,) = classifier.score_batches(rows.to_reader(), binary, ranker, fitted, ())
+    alone = binary.predict(data.features, raw_score=True)
+    blended = 0.6 * alone + 0.4 * fitted.log_odds(data.features)
+    np.testing.assert_allclose(scored["purchase_probability"].to_numpy(), 1 / (1 + np.exp(-blended)), rtol=1e-9)
