@@ -103,7 +103,7 @@ class Standardizer:
         standardized -= self.mean
         standardized /= self.scale
         np.clip(standardized, -WIDEST, WIDEST, out=standardized)
-        np.nan_to_num(standardized, copy=False)
+        np.copyto(standardized, 0, where=np.isnan(standardized))
         return inputs
 
 
@@ -125,7 +125,10 @@ class Network:
     def log_odds(self, features: np.ndarray) -> np.ndarray:
         """Mean log odds of a purchase, float64, shape ``(rows,)``."""
         inputs = self.standardizer.inputs(features).astype(np.float64)
-        return np.round(np.mean([_forward(inputs, layers) for layers in self.layers], axis=0), DECIMALS)
+        # These products are so small that a second thread costs more than it gives.
+        with threadpool_limits(1, "blas"):
+            log_odds = [_forward(inputs, layers) for layers in self.layers]
+        return np.round(np.mean(log_odds, axis=0), DECIMALS)
 
     def to_text(self) -> str:
         """Everything as JSON, which `from_text` reads to the last bit."""
@@ -195,9 +198,10 @@ def _logarithms(features: np.ndarray, out: np.ndarray | None = None) -> np.ndarr
 def _forward(inputs: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     activations = inputs
     for position, (weights, bias) in enumerate(layers):
-        activations = activations @ weights.astype(np.float64) + bias
+        activations = activations @ weights.astype(np.float64)
+        activations += bias
         if position < len(layers) - 1:
-            activations = np.maximum(activations, 0)
+            np.maximum(activations, 0, out=activations)
     return activations[:, 0]
 
 
