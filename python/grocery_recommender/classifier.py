@@ -1,8 +1,7 @@
 """The purchase classifier: LightGBM boosters that are fitted on pooled prediction weeks and stored as text.
 
-Two boosters share the features. The binary one, blended with small neural networks, gives the purchase probability;
-LambdaRank, helped by the log odds of that probability, gives the order of a customer's list. Boosters travel as
-LightGBM's own text format: nothing is pickled.
+Two boosters share the features: the binary one for the purchase probability, LambdaRank for the order of a customer's
+list. They travel as LightGBM's own text format: nothing is pickled.
 
 References
 ----------
@@ -12,28 +11,15 @@ Ke et al.: LightGBM (NIPS 2017). Burges: From RankNet to LambdaRank to LambdaMAR
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import lightgbm
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from scipy.special import expit
 
-if TYPE_CHECKING:
-    from grocery_recommender.network import Network
-
-# Pairs less likely than this come after all others, in the order of their probability: they seldom reach a list, most
-# pairs are such, and it saves most of the ranker's time.
-RANKING_FLOOR = 0.004
-# Share of the log odds in the score that orders: blended, both boosters order better than LambdaRank alone.
-LOG_ODDS_WEIGHT = 0.5
-# Share of the networks in the log odds.
-NETWORK_WEIGHT = 0.4
-BELOW_ALL_RANKING_SCORES = -1000.0
 KEYS = ("prediction_week", "customer_id", "product_id")
 # Columns of an example that are no features.
 LABELS = (*KEYS, "was_bought", "example_weight")
@@ -334,48 +320,3 @@ def screen_features(examples: Examples, count: int) -> list[str]:
         gains += gain / max(gain.sum(), 1e-12)
     kept = np.sort(np.argsort(-gains, kind="stable")[:count])
     return [examples.feature_names[position] for position in kept]
-
-
-def score_batches(
-    batches: pa.RecordBatchReader,
-    binary: lightgbm.Booster,
-    ranker: lightgbm.Booster,
-    network: Network | None = None,
-    passed_through: tuple[str, ...] = KEYS,
-) -> Iterator[pa.RecordBatch]:
-    """Score candidates as they stream by.
-
-    Parameters
-    ----------
-    batches
-        The features that the boosters name, and the columns of ``passed_through``.
-    binary, ranker
-        The two boosters; both must have been fitted on the same features.
-    network
-        Networks of the same features, whose log odds have the share ``NETWORK_WEIGHT`` in those of the probability.
-    passed_through
-        Columns to hand on as they are.
-
-    Yields
-    ------
-    pyarrow.RecordBatch
-        ``passed_through``, ``purchase_probability`` (in [0, 1]) and ``ranking_score``, both float64. The ranking
-        score is LambdaRank's, plus ``LOG_ODDS_WEIGHT`` times the log odds of the probability; of pairs below
-        ``RANKING_FLOOR`` it is the probability plus ``BELOW_ALL_RANKING_SCORES``.
-    """
-    names = binary.feature_name()
-    for batch in batches:
-        matrix = feature_matrix(batch, names)
-        columns = [batch.column(name) for name in passed_through]
-        log_odds = binary.predict(matrix, raw_score=True)
-        if network is not None:
-            log_odds += NETWORK_WEIGHT * (network.log_odds(matrix) - log_odds)
-        probabilities = expit(log_odds)
-        likely = probabilities >= RANKING_FLOOR
-        ranking_scores = probabilities + BELOW_ALL_RANKING_SCORES
-        if likely.any():
-            ranking_scores[likely] = ranker.predict(matrix[likely]) + LOG_ODDS_WEIGHT * log_odds[likely]
-        yield pa.RecordBatch.from_arrays(
-            [*columns, pa.array(probabilities), pa.array(ranking_scores)],
-            names=[*passed_through, "purchase_probability", "ranking_score"],
-        )

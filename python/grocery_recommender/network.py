@@ -64,6 +64,12 @@ class NetworkConfig:
     seed: int = 20060410
 
 
+def signed_logarithms(values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Logarithms of one more than each size, with its sign; NaN stays NaN."""
+    logs = np.abs(values, out=out)
+    return np.copysign(np.log1p(logs, out=logs), values, out=logs)
+
+
 @dataclass(frozen=True)
 class Standardizer:
     """Features on one scale: logarithms less their mean, over their standard deviation, and 0 where missing.
@@ -83,7 +89,7 @@ class Standardizer:
     @classmethod
     def of(cls, features: np.ndarray) -> Standardizer:
         """Learnt from a sample, float32, shape ``(rows, features)``; NaN is missing."""
-        logs = _logarithms(features)
+        logs = signed_logarithms(features)
         is_missing = np.isnan(logs)
         present = np.maximum((~is_missing).sum(axis=0), 1)
         mean = np.nansum(logs, axis=0, dtype=np.float64) / present
@@ -98,7 +104,7 @@ class Standardizer:
     def inputs(self, features: np.ndarray) -> np.ndarray:
         """What a network reads, float32, shape ``(rows, features + indicators)``."""
         inputs = np.empty((len(features), features.shape[1] + len(self.indicators)), dtype=np.float32)
-        standardized = _logarithms(features, out=inputs[:, : features.shape[1]])
+        standardized = signed_logarithms(features, out=inputs[:, : features.shape[1]])
         inputs[:, features.shape[1] :] = np.isnan(standardized[:, self.indicators])
         standardized -= self.mean
         standardized /= self.scale
@@ -187,12 +193,6 @@ class Lessons:
             warnings.simplefilter("ignore", ConvergenceWarning)
             layers = joblib.Parallel(n_jobs=config.networks, prefer="threads")(map(fit, seeds))
         return Network(self._standardizer, layers)
-
-
-def _logarithms(features: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Logarithms of one more than each size, with its sign."""
-    logs = np.abs(features, out=out)
-    return np.copysign(np.log1p(logs, out=logs), features, out=logs)
 
 
 def _forward(inputs: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Scores of all candidates of the weeks that are scored in full, streamed from features to table."""
+"""Scores of all candidates of the weeks that are scored in full, streamed from features to table.
+
+The binary booster, blended with small neural networks, gives the purchase probability; LambdaRank, helped by the log
+odds of that probability, gives the order of a customer's list.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,24 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+import lightgbm
 import pyarrow as pa
+from scipy.special import expit
 
 from grocery_recommender import classifier, runs
+from grocery_recommender.network import Network
 from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
 from grocery_recommender.runs import Scorer
 from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
+# Pairs less likely than this come after all others, in the order of their probability: they seldom reach a list, most
+# pairs are such, and it saves most of the ranker's time.
+RANKING_FLOOR = 0.004
+# Share of the log odds in the score that orders: blended, both boosters order better than LambdaRank alone.
+LOG_ODDS_WEIGHT = 0.5
+# Share of the networks in the log odds.
+NETWORK_WEIGHT = 0.4
+BELOW_ALL_RANKING_SCORES = -1000.0
 # Features that the baselines and the reasons are made of: they pass by here once, so nobody joins them again.
 FACTS = (
     "tifu_score",
@@ -81,7 +96,52 @@ def score_weeks(dbt: Any, session: Any, weeks: list[PredictionWeek], features_sq
 
 
 def _scored(scorer: Scorer, fingerprint: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for scored in classifier.score_batches(batches, scorer.binary, scorer.ranker, scorer.network, PASSED_THROUGH):
+    for scored in score_batches(batches, scorer.binary, scorer.ranker, scorer.network, PASSED_THROUGH):
         for name, value in (("model_run_id", scorer.run_ids["binary"]), ("build_fingerprint", fingerprint)):
             scored = scored.append_column(name, pa.repeat(value, scored.num_rows))
         yield scored.select(SCHEMA.names).cast(SCHEMA)
+
+
+def score_batches(
+    batches: pa.RecordBatchReader,
+    binary: lightgbm.Booster,
+    ranker: lightgbm.Booster,
+    network: Network | None = None,
+    passed_through: tuple[str, ...] = classifier.KEYS,
+) -> Iterator[pa.RecordBatch]:
+    """Score candidates as they stream by.
+
+    Parameters
+    ----------
+    batches
+        The features that the boosters name, and the columns of ``passed_through``.
+    binary, ranker
+        The two boosters; both must have been fitted on the same features.
+    network
+        Networks of the same features, whose log odds have the share ``NETWORK_WEIGHT`` in those of the probability.
+    passed_through
+        Columns to hand on as they are.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        ``passed_through``, ``purchase_probability`` (in [0, 1]) and ``ranking_score``, both float64. The ranking
+        score is LambdaRank's, plus ``LOG_ODDS_WEIGHT`` times the log odds of the probability; of pairs below
+        ``RANKING_FLOOR`` it is the probability plus ``BELOW_ALL_RANKING_SCORES``.
+    """
+    names = binary.feature_name()
+    for batch in batches:
+        matrix = classifier.feature_matrix(batch, names)
+        columns = [batch.column(name) for name in passed_through]
+        log_odds = binary.predict(matrix, raw_score=True)
+        if network is not None:
+            log_odds += NETWORK_WEIGHT * (network.log_odds(matrix) - log_odds)
+        probabilities = expit(log_odds)
+        likely = probabilities >= RANKING_FLOOR
+        ranking_scores = probabilities + BELOW_ALL_RANKING_SCORES
+        if likely.any():
+            ranking_scores[likely] = ranker.predict(matrix[likely]) + LOG_ODDS_WEIGHT * log_odds[likely]
+        yield pa.RecordBatch.from_arrays(
+            [*columns, pa.array(probabilities), pa.array(ranking_scores)],
+            names=[*passed_through, "purchase_probability", "ranking_score"],
+        )

@@ -12,7 +12,7 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 import pytest
-from grocery_recommender import classifier
+from grocery_recommender import classifier, scoring
 
 ROWS_PER_WEEK = 1500
 BINARY = replace(classifier.BINARY, num_boost_round=40, feature_fraction=1.0, min_data_in_leaf=20)
@@ -95,12 +95,12 @@ def test_a_stored_booster_scores_like_the_fitted_one() -> None:
     binary = fit(data, BINARY)
     ranker = fit(data, LAMBDARANK)
     again = [lightgbm.Booster(model_str=booster.model_to_string()) for booster in (binary, ranker)]
-    scored = pa.Table.from_batches(classifier.score_batches(table.to_reader(max_chunksize=700), *again))
+    scored = pa.Table.from_batches(scoring.score_batches(table.to_reader(max_chunksize=700), *again))
     probabilities = binary.predict(data.features)
     np.testing.assert_allclose(scored["purchase_probability"].to_numpy(), probabilities, rtol=1e-12)
     blended = ranker.predict(data.features) + 0.5 * np.log(probabilities / (1 - probabilities))
-    likely = probabilities >= classifier.RANKING_FLOOR
-    expected = np.where(likely, blended, probabilities + classifier.BELOW_ALL_RANKING_SCORES)
+    likely = probabilities >= scoring.RANKING_FLOOR
+    expected = np.where(likely, blended, probabilities + scoring.BELOW_ALL_RANKING_SCORES)
     np.testing.assert_allclose(scored["ranking_score"].to_numpy(), expected, rtol=1e-9)
     assert scored["product_id"].equals(table["product_id"])
 

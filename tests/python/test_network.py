@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from grocery_recommender import classifier, network
+from grocery_recommender import classifier, network, scoring
 from grocery_recommender.classifier import Examples
 from grocery_recommender.network import Lessons, Network, NetworkConfig, Standardizer
 from threadpoolctl import threadpool_limits
@@ -120,7 +120,7 @@ def test_its_share_of_the_log_odds(fitted: Network) -> None:
     configs = [replace(config, num_boost_round=5) for config in (classifier.BINARY, classifier.LAMBDARANK)]
     binary, ranker = (classifier.fit(binned, config) for config in configs)
     rows = pa.table(dict(zip(data.feature_names, data.features.T, strict=True)))
-    (scored,) = classifier.score_batches(rows.to_reader(), binary, ranker, fitted, ())
+    (scored,) = scoring.score_batches(rows.to_reader(), binary, ranker, fitted, ())
     alone = binary.predict(data.features, raw_score=True)
     blended = 0.6 * alone + 0.4 * fitted.log_odds(data.features)
     np.testing.assert_allclose(scored["purchase_probability"].to_numpy(), 1 / (1 + np.exp(-blended)), rtol=1e-9)

@@ -30,7 +30,7 @@ from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from grocery_recommender import als, classifier, runs
+from grocery_recommender import als, classifier, runs, scoring
 from grocery_recommender.benchmarks import features, ingestion
 from grocery_recommender.synthetic_shop import ShopConfig, write_shop
 
@@ -180,7 +180,7 @@ def learning_floor(warehouse: Path) -> tuple[float, float]:
                 for batch in reader:
                     matrix = classifier.feature_matrix(batch, names)
                     started = time.process_time()
-                    likely = binary.predict(matrix) >= classifier.RANKING_FLOOR
+                    likely = binary.predict(matrix) >= scoring.RANKING_FLOOR
                     if likely.any():
                         ranker.predict(matrix[likely])
                     predicting += time.process_time() - started
