@@ -304,19 +304,19 @@
 {%- endmacro %}
 
 
-{# Makes the table of a model that is built one prediction week at a time, with the rows of its first week. #}
-{% macro create_weekly_table(relation, compiled_sql) -%}
-    {{ return(adapter.dispatch('create_weekly_table')(relation, compiled_sql)) }}
+{# Makes the table of a model whose weeks are kept, with the rows of the first of them. #}
+{% macro create_weekly_table(relation, compiled_sql, week_column) -%}
+    {{ return(adapter.dispatch('create_weekly_table')(relation, compiled_sql, week_column)) }}
 {%- endmacro %}
 
-{% macro default__create_weekly_table(relation, compiled_sql) -%}
+{% macro default__create_weekly_table(relation, compiled_sql, week_column) -%}
     {{ create_table_as(False, relation, compiled_sql) }}
 {%- endmacro %}
 
-{% macro spark__create_weekly_table(relation, compiled_sql) -%}
+{% macro spark__create_weekly_table(relation, compiled_sql, week_column) -%}
     create table {{ relation }}
     {% if config.get('contract').enforced %}{{ get_assert_columns_equivalent(compiled_sql) }}{% endif %}
-    using parquet partitioned by (prediction_week)
+    using parquet partitioned by ({{ week_column }})
     as {{ compiled_sql }}
 {%- endmacro %}
 
@@ -340,6 +340,20 @@
 
 {% macro spark__customer_slices(customers_query) -%}
     {{ return([[0, 2 ** 63 - 1]]) }}
+{%- endmacro %}
+
+
+{# How many lines a query over some weeks may read. Spark spreads them over its executors. #}
+{% macro lines_at_a_time() -%}
+    {{ return(adapter.dispatch('lines_at_a_time')()) }}
+{%- endmacro %}
+
+{% macro default__lines_at_a_time() -%}
+    {{ return(var('lines_at_a_time')) }}
+{%- endmacro %}
+
+{% macro spark__lines_at_a_time() -%}
+    {{ return(2 ** 63) }}
 {%- endmacro %}
 
 

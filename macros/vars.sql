@@ -9,6 +9,7 @@
         'backtest_weeks': (0, 520),
         'minimum_history_weeks': (1, 520),
         'customers_at_a_time': (1, 1000000000),
+        'lines_at_a_time': (1, 1000000000000),
         'recommendations_per_customer': (1, 1000),
         'new_recommendations_per_customer': (0, 1000),
         'new_candidates_from_als': (0, 1000),

@@ -1,13 +1,21 @@
+{{ config(materialized='per_week') }}
+
 -- Popularity and prices: here the baskets without a loyalty card count too.
 with
 
 item_lines as (
 
-    select * from {{ ref('item_lines') }}
+    select * from {{ ref('item_lines') }} where {{ week_slice('week_index') }}
 
 ),
 
-final as (
+observed_weeks as (
+
+    select * from {{ ref('observed_weeks') }}
+
+),
+
+items as (
 
     {% for level in item_levels() %}
     select
@@ -22,6 +30,21 @@ final as (
     group by {{ level }}_key, week_index
     {{ "union all" if not loop.last }}
     {% endfor %}
+
+),
+
+final as (
+
+    select
+        items.week_index,
+        observed_weeks.build_fingerprint,
+        items.item_key,
+        items.item_level,
+        items.baskets,
+        items.quantity,
+        items.spend
+    from items
+    inner join observed_weeks on items.week_index = observed_weeks.week_index
 
 )
 

@@ -24,6 +24,12 @@ promotions as (
 
 ),
 
+observed_weeks as (
+
+    select * from {{ ref('observed_weeks') }}
+
+),
+
 predicted as (
 
     select
@@ -76,19 +82,6 @@ customers as (
 
 ),
 
-basket_item_fingerprints as (
-
-    select
-        week_index,
-        {{ content_fingerprint([
-            'line_number', 'basket_id', 'customer_id', 'product_id', 'store_id', 'quantity', 'spend',
-            'winsorized_quantity', 'winsorized_spend', 'purchased_on',
-        ]) }} as fingerprint
-    from basket_items
-    group by week_index
-
-),
-
 promotion_fingerprints as (
 
     select
@@ -103,19 +96,19 @@ inputs as (
 
     select
         with_history.prediction_week,
-        'items' as input_name,
-        basket_item_fingerprints.week_index,
-        basket_item_fingerprints.fingerprint
+        'observed' as input_name,
+        observed_weeks.week_index,
+        observed_weeks.build_fingerprint as fingerprint
     from with_history
-    inner join basket_item_fingerprints
-        on basket_item_fingerprints.week_index
+    inner join observed_weeks
+        on observed_weeks.week_index
         between with_history.window_first_week_index and with_history.window_last_week_index
     union all
     select
         with_history.prediction_week,
         'promotions' as input_name,
         promotion_fingerprints.week_index,
-        promotion_fingerprints.fingerprint
+        cast(promotion_fingerprints.fingerprint as string) as fingerprint
     from with_history
     inner join promotion_fingerprints
         on promotion_fingerprints.week_index

@@ -1,9 +1,17 @@
+{{ config(materialized='per_week') }}
+
 -- In what kind of basket, store and hour a product sells: here the baskets without a loyalty card count too.
 with
 
 basket_items as (
 
-    select * from {{ ref('fct_basket_items') }}
+    select * from {{ ref('fct_basket_items') }} where {{ week_slice('week_index') }}
+
+),
+
+observed_weeks as (
+
+    select * from {{ ref('observed_weeks') }}
 
 ),
 
@@ -22,13 +30,14 @@ stores as (
 product_baskets as (
 
     select
+        week_index,
         basket_id,
         product_id,
         cast(1 as double) as visits,
         sum({{ exact('quantity', 'winsorized_quantity') }}) as quantity,
         sum({{ exact('spend', 'winsorized_spend') }}) as spend
     from basket_items
-    group by basket_id, product_id
+    group by week_index, basket_id, product_id
 
 ),
 
@@ -36,7 +45,6 @@ classed as (
 
     select
         product_baskets.*,
-        baskets.week_index,
         baskets.basket_price_sensitivity,
         baskets.basket_size,
         baskets.basket_type,
@@ -50,16 +58,26 @@ classed as (
 
 ),
 
-final as (
+sums as (
 
     select
-        product_id,
         week_index,
+        product_id,
         {{ class_sums('visits') }},
         {{ class_sums('quantity') }},
         {{ class_sums('spend') }}
     from classed
-    group by product_id, week_index
+    group by week_index, product_id
+
+),
+
+final as (
+
+    select
+        observed_weeks.build_fingerprint,
+        sums.*
+    from sums
+    inner join observed_weeks on sums.week_index = observed_weeks.week_index
 
 )
 

@@ -327,20 +327,19 @@ def test_every_feature_is_what_a_script_by_hand_makes_of_the_grid(full_warehouse
     assert all(count < pairs / 100 for count in different.values())
 
 
-def test_a_full_refresh_in_slices_of_customers_gives_the_same(past_week_from_full_data: Warehouse) -> None:
+def test_a_full_refresh_in_slices_of_customers_and_of_weeks_gives_the_same(past_week_from_full_data: Warehouse) -> None:
     before = fingerprints(past_week_from_full_data, ("grid", "features", "ml"))
-    in_slices = replace(
-        past_week_from_full_data, variables=past_week_from_full_data.variables | {"customers_at_a_time": 70}
-    )
-    models = ("config.materialized:per_customer_slice", "candidates", "path:models/features")
+    variables = {"customers_at_a_time": 70, "lines_at_a_time": 20_000}
+    in_slices = replace(past_week_from_full_data, variables=past_week_from_full_data.variables | variables)
+    sliced = [f"config.materialized:{name}" for name in ("per_customer_slice", "per_week")]
+    models = (*sliced, "candidates", "path:models/features")
     result = in_slices.dbt("run", "--full-refresh", "--select", *models)
     assert result.returncode == 0, result.stdout[-6000:]
     assert fingerprints(in_slices, ("grid", "features", "ml")) == before
     assert len(before) >= 10
-    slices = re.findall(
-        r"customer_key between ([1-9]\d*) and (\d+)", (in_slices.folder / "logs" / "dbt.log").read_text()
-    )
-    assert len({*slices}) >= 2
+    log = (in_slices.folder / "logs" / "dbt.log").read_text()
+    for key in ("customer_key", "week_index"):
+        assert len({*re.findall(rf"\b{key} between ([1-9]\d*) and (\d+)", log)}) >= 2
 
 
 @pytest.mark.parametrize("forgotten", ["description", "range"])

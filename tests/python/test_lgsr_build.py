@@ -15,9 +15,18 @@ WEEKS = 60
 
 @pytest.fixture(scope="module")
 def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """Built with all weeks but the last, then again after the last week's file arrived."""
+    """Built with all weeks but the last, then again after the last week's file arrived, and an old one was corrected.
+
+    The second file had the same purchases in other words: kinds of basket, of customer and of product.
+    """
     folder = tmp_path_factory.mktemp("weekly")
     write_shop(folder / "shop", CONFIG, WEEKS - 1)
+    corrected = sorted((folder / "shop").glob("transactions_*.csv"))[1]
+    lines = corrected.read_text()
+    for right, wrong in ((",Full Shop,", ",Top Up,"), (",YF,", ",PE,"), (",CL00001,", ",CL00002,"), (",LS,", ",MS,")):
+        assert right in lines
+        lines = lines.replace(right, wrong)
+    corrected.write_text(lines)
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
     warehouse.build(with_tests=False)
     write_shop(folder / "shop", CONFIG, WEEKS)
@@ -93,6 +102,9 @@ def test_a_weekly_run_gives_what_a_build_from_nothing_gives(
 
 def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehouse) -> None:
     log = (Path(weekly_warehouse.folder) / "logs" / "dbt.log").read_text()
-    # Of eleven prediction weeks one is new, and last week's test week, scored in full, becomes a sampled one.
-    assert "customer_item_features: 2 prediction weeks to build, 9 kept" in log
+    # Of eleven prediction weeks one is new, last week's validation week, scored in full, becomes a sampled one, and the
+    # first five look back to the week that was corrected.
+    assert "customer_item_features: 7 weeks to build, 4 kept" in log
+    # New is the last week, corrected the second; what is not sold in the third keeps the kind that the second gave it.
+    assert f"item_weeks: 3 weeks to build, {WEEKS - 3} kept" in log
     assert weekly_warehouse.query("select count(distinct target_week) from marts.recommendations") == [(2,)]
