@@ -1,9 +1,9 @@
 {# What `per_prediction_week` and `per_week` share: a table that keeps its weeks.
 
    A stored week is kept while its build_fingerprint (the content that it is made of, the code, the vars) is the one that
-   `weeks_relation` gives; otherwise it is computed again. Weeks that are no longer there are dropped, so that the table
-   is always what a build from nothing would give. `queries_for` makes queries of the model's SQL: together they give the
-   rows of the weeks that it is called with. #}
+   `weeks_relation` gives, there by the same name or by that in the model's meta, `kept_by`; otherwise it is computed again.
+   Weeks that are no longer there are dropped, so that the table is always what a build from nothing would give.
+   `queries_for` makes queries of the model's SQL: together they give the rows of the weeks that it is called with. #}
 {% macro keep_weeks(weeks_relation, week_column, queries_for) -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -45,8 +45,8 @@
 {# The weeks of a relation, in order, that the table has to build, those that it keeps, and those of it that are stale. #}
 {% macro compare_weeks(existing, weeks_relation, week_column) -%}
     {%- set wanted = {} -%}
-    {%- set wanted_query = 'select ' ~ week_column ~ ', build_fingerprint from ' ~ weeks_relation ~ ' order by 1' -%}
-    {%- for row in run_query(wanted_query) -%}
+    {%- set fingerprint = config.get('meta', {}).get('kept_by', 'build_fingerprint') -%}
+    {%- for row in run_query('select ' ~ week_column ~ ', ' ~ fingerprint ~ ' from ' ~ weeks_relation ~ ' order by 1') -%}
         {%- do wanted.update({row[0]: row[1]}) -%}
     {%- endfor -%}
     {%- set kept, stale = [], [] -%}

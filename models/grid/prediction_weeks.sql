@@ -150,6 +150,15 @@ fitted_for as (
 
 ),
 
+labels as (
+
+    select
+        week_index,
+        build_fingerprint as label_fingerprint
+    from observed_weeks
+
+),
+
 final as (
 
     select
@@ -166,13 +175,21 @@ final as (
         with_history.window_last_week_index,
         fitted_for.fitted_for_week,
         md5(concat_ws(' ', cast(fingerprints.fingerprint as string), {{ code_fingerprint() }})) as window_fingerprint,
-        md5(concat_ws(' ', window_fingerprint, candidate_coverage)) as build_fingerprint,
+        -- What only teaches is chosen by what was bought in the week; other candidates know nothing of it.
+        md5(concat_ws(
+            ' ',
+            window_fingerprint,
+            candidate_coverage,
+            case when candidate_coverage = 'sampled' then labels.label_fingerprint end
+        )) as build_fingerprint,
+        md5(concat_ws(' ', build_fingerprint, labels.label_fingerprint)) as example_fingerprint,
         with_history.starts_on,
         with_history.ends_on
     from with_history
     inner join fingerprints on with_history.prediction_week = fingerprints.prediction_week
     left join customers on with_history.prediction_week = customers.prediction_week
     left join fitted_for on with_history.prediction_week = fitted_for.prediction_week
+    left join labels on with_history.prediction_week_index = labels.week_index
 
 )
 

@@ -139,7 +139,7 @@ def test_order_of_rows_and_number_of_threads_decide_nothing(
     result = empty.dbt("build", "--threads", "4", *WITHOUT_TESTS)
     assert result.returncode == 0, result.stdout[-6000:]
     # What stands for the bytes of the files, and must differ.
-    fingerprints = ("build_fingerprint", "window_fingerprint", "input_fingerprint")
+    fingerprints = ("build_fingerprint", "window_fingerprint", "example_fingerprint", "input_fingerprint")
     by_file = ("line_number", "content_hash", *fingerprints, "model_run_id")
     assert contents(empty, by_file) == contents(undisturbed, by_file)
 

@@ -15,18 +15,21 @@ WEEKS = 60
 
 @pytest.fixture(scope="module")
 def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """Built with all weeks but the last, then again after the last week's file arrived, and an old one was corrected.
+    """Built with all weeks but the last, then again after the last week's file arrived, and others were corrected.
 
-    The second file had the same purchases in other words: kinds of basket, of customer and of product.
+    The second file had the same purchases in other words: kinds of basket, of store, of customer and of product. Those of
+    a week that teaches, and of the last week, lacked some of their lines.
     """
     folder = tmp_path_factory.mktemp("weekly")
     write_shop(folder / "shop", CONFIG, WEEKS - 1)
-    corrected = sorted((folder / "shop").glob("transactions_*.csv"))[1]
-    lines = corrected.read_text()
-    for right, wrong in ((",Full Shop,", ",Top Up,"), (",YF,", ",PE,"), (",CL00001,", ",CL00002,"), (",LS,", ",MS,")):
+    files = sorted((folder / "shop").glob("transactions_*.csv"))
+    lines = files[1].read_text()
+    for right, wrong in ((",Full Shop,", ",Top Up,"), (",LS,", ",MS,"), (",YF,", ",PE,"), (",CL00001,", ",CL00002,")):
         assert right in lines
         lines = lines.replace(right, wrong)
-    corrected.write_text(lines)
+    files[1].write_text(lines)
+    for late in (files[-3], files[-1]):
+        late.write_text("".join(late.read_text().splitlines(keepends=True)[:-50]))
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
     warehouse.build(with_tests=False)
     write_shop(folder / "shop", CONFIG, WEEKS)
@@ -102,9 +105,8 @@ def test_a_weekly_run_gives_what_a_build_from_nothing_gives(
 
 def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehouse) -> None:
     log = (Path(weekly_warehouse.folder) / "logs" / "dbt.log").read_text()
-    # Of eleven prediction weeks one is new, last week's validation week, scored in full, becomes a sampled one, and the
-    # first five look back to the week that was corrected.
-    assert "customer_item_features: 7 weeks to build, 4 kept" in log
-    # New is the last week, corrected the second; what is not sold in the third keeps the kind that the second gave it.
-    assert f"item_weeks: 3 weeks to build, {WEEKS - 3} kept" in log
+    # Of eleven prediction weeks one only is neither new, nor looks back to a corrected week, nor learns from one.
+    assert "customer_item_features: 10 weeks to build, 1 kept" in log
+    # What is not sold in the week after the second keeps the kind that the second gave it.
+    assert f"item_weeks: 5 weeks to build, {WEEKS - 5} kept" in log
     assert weekly_warehouse.query("select count(distinct target_week) from marts.recommendations") == [(2,)]

@@ -1,4 +1,4 @@
-{{ config(materialized='per_prediction_week') }}
+{{ config(materialized='per_prediction_week', meta={'kept_by': 'example_fingerprint'}) }}
 
 -- Of the customers that are learnt from: positives, and a sample of the pairs that were not bought; each sampled pair
 -- stands for the inverse of its share.
@@ -31,7 +31,8 @@ item_weeks as (
 labelled as (
 
     select
-        candidates.*,
+        {{ all_but('candidates', ['build_fingerprint']) }},
+        prediction_week.example_fingerprint as build_fingerprint,
         item_weeks.product_id is not null as was_bought
     from candidates
     inner join learnt_from on candidates.customer_id = learnt_from.customer_id
