@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -47,10 +48,13 @@ LEARNING_CODE = (
 )
 # What decides the measurements: an edit of a mart or a product measures nothing again.
 EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python")
+# Libraries are code, too: what another release made is made again.
+FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
+LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")
 
 
-def code_version(project_folder: Path, parts: tuple[str, ...]) -> str:
-    """First 12 hex digits of the SHA-256 over the SQL and Python of some parts of the project.
+def code_version(project_folder: Path, parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
+    """First 12 hex digits of the SHA-256 over the SQL and Python of some parts of the project, and over releases.
 
     Parameters
     ----------
@@ -58,6 +62,8 @@ def code_version(project_folder: Path, parts: tuple[str, ...]) -> str:
         The folder of ``dbt_project.yml``.
     parts
         Files and folders in it. Documentation and tests do not count.
+    libraries
+        Packages whose installed releases count.
     """
     code: list[Path] = []
     for part in parts:
@@ -67,7 +73,17 @@ def code_version(project_folder: Path, parts: tuple[str, ...]) -> str:
     for path in sorted(set(code)):
         digest.update(path.relative_to(project_folder).as_posix().encode())
         digest.update(path.read_bytes())
+    for library in libraries:
+        digest.update(f"{library}=={_release(library)}".encode())
     return digest.hexdigest()[:12]
+
+
+def _release(library: str) -> str:
+    """Which release is installed; none where SQL is only read, as by linters."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def run_variables(project_folder: Path) -> dict[str, str]:
@@ -80,7 +96,7 @@ def run_variables(project_folder: Path) -> dict[str, str]:
     """
     return {
         "complete_journey_package": complete_journey_folder(),
-        "feature_code_version": code_version(project_folder, FEATURE_CODE),
-        "learning_code_version": code_version(project_folder, LEARNING_CODE),
-        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE),
+        "feature_code_version": code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES),
+        "learning_code_version": code_version(project_folder, LEARNING_CODE, LEARNING_LIBRARIES),
+        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, LEARNING_LIBRARIES),
     }

@@ -31,7 +31,7 @@ from grocery_recommender.classifier import ClassifierConfig, Examples, StoredFea
 from grocery_recommender.network import Lessons, Network, NetworkConfig
 from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
 from grocery_recommender.progress import report
-from grocery_recommender.run_variables import run_variables
+from grocery_recommender.run_variables import LEARNING_LIBRARIES, run_variables
 from grocery_recommender.sampling import customer_sample
 
 SCHEMA = pa.schema(
@@ -54,7 +54,6 @@ SCHEMA = pa.schema(
         ("fitted_at", pa.timestamp("us")),
     ]
 )
-LIBRARIES = ("lightgbm", "scikit-learn", "implicit", "duckdb", "numpy")
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
 NETWORK = NetworkConfig()
 # The features are screened, and binned, by examples of the latest training week: it chooses as well as three weeks do.
@@ -168,7 +167,7 @@ def _fit(
             "feature_names": features,
             "model_text": text,
             "input_fingerprint": fingerprint,
-            "library_versions": json.dumps({name: version(name) for name in LIBRARIES}),
+            "library_versions": json.dumps({name: version(name) for name in LEARNING_LIBRARIES}),
             "fit_seconds": seconds,
             "fitted_at": datetime.now(UTC).replace(tzinfo=None),
         }

@@ -17,8 +17,8 @@ WEEKS = 60
 def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Built with all weeks but the last, then again after the last week's file arrived, and others were corrected.
 
-    The second file had the same purchases in other words: kinds of basket, of store, of customer and of product. Those of
-    a week that teaches, and of the last week, lacked some of their lines.
+    The second file had the same purchases in other words: kinds of basket, of store, of customer and of product. Those
+    of a week that teaches, and of the last week, lacked some of their lines.
     """
     folder = tmp_path_factory.mktemp("weekly")
     write_shop(folder / "shop", CONFIG, WEEKS - 1)
