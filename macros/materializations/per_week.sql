@@ -1,8 +1,9 @@
 {# `materialized: per_week`: a table of weeks with purchases that is built some weeks at a time, and keeps its weeks.
 
    The model's SQL keeps its lines to {{ week_slice('week_index') }}; this materialization runs it for the weeks of
-   ref('observed_weeks') that the table does not hold yet, as many together as have so many lines. What a slice needs
-   stays in memory however long the history is, and a weekly run computes the new week only. #}
+   ref('observed_weeks') that the table does not hold yet, neighbours together while they have no more than
+   `lines_at_a_time` lines. What a slice needs stays in memory however long the history is, and a weekly run computes the
+   new week only. #}
 
 {# Where nobody replaces the weeks, as in unit tests, the one slice holds all of them. #}
 {% macro week_slice(week_index) -%}

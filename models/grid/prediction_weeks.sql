@@ -174,7 +174,7 @@ final as (
         with_history.window_first_week_index,
         with_history.window_last_week_index,
         fitted_for.fitted_for_week,
-        md5(concat_ws(' ', cast(fingerprints.fingerprint as string), {{ code_fingerprint() }})) as window_fingerprint,
+        md5(cast(fingerprints.fingerprint as string)) as window_fingerprint,
         -- What only teaches is chosen by what was bought in the week; other candidates know nothing of it.
         md5(concat_ws(
             ' ',
