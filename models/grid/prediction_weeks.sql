@@ -182,7 +182,7 @@ final as (
             candidate_coverage,
             case when candidate_coverage = 'sampled' then labels.label_fingerprint end
         )) as build_fingerprint,
-        md5(concat_ws(' ', build_fingerprint, labels.label_fingerprint)) as example_fingerprint,
+        md5(concat_ws(' ', window_fingerprint, labels.label_fingerprint)) as example_fingerprint,
         with_history.starts_on,
         with_history.ends_on
     from with_history

@@ -31,7 +31,7 @@ class PredictionWeek:
     window_first_week_index: int
     window_last_week_index: int
     fitted_for_week: int | None
-    window_fingerprint: str
+    example_fingerprint: str
     build_fingerprint: str
 
 

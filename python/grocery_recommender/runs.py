@@ -107,8 +107,7 @@ def fit_runs(
     for target_week in sorted({week.fitted_for_week for week in weeks if week.fitted_for_week is not None}):
         position = next(n for n, week in enumerate(weeks) if week.prediction_week == target_week)
         learnt_from = weeks[max(position - training_weeks, 0) : position]
-        # The window of the target week is part of it: it ends with the purchases of the last training week.
-        fingerprints = [week.window_fingerprint for week in (*learnt_from, weeks[position])]
+        fingerprints = [week.example_fingerprint for week in learnt_from]
         runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in (NETWORK, *boosters)}
         if is_full_refresh() or not {runs[config][0] for config in boosters} <= stored.keys():
             training = [week.prediction_week for week in learnt_from]

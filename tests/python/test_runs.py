@@ -24,6 +24,12 @@ def prediction_weeks(every: int = 1, latest: int = 7) -> list[PredictionWeek]:
     ]
 
 
+def corrected(changed: int) -> list[PredictionWeek]:
+    """The same weeks, of which one has other examples."""
+    weeks = prediction_weeks()
+    return [replace(week, example_fingerprint="new") if week.prediction_week == changed else week for week in weeks]
+
+
 class Shop:
     """A hundred examples in each week, and the table of runs as builds leave it."""
 
@@ -119,12 +125,13 @@ def test_a_large_shop_has_networks_beside_its_boosters(shop: Shop, monkeypatch: 
 
 def test_purchases_that_change_are_learnt_from_again(shop: Shop) -> None:
     before = {row["model_run_id"] for row in shop.build(prediction_weeks())}
-    corrected = [
-        replace(week, window_fingerprint="corrected") if week.prediction_week == 7 else week
-        for week in prediction_weeks()
-    ]
-    fitted = {row["model_run_id"] for row in shop.build(corrected)} - before
-    assert {run.split("-")[0] for run in fitted} == {"7"}
+    fitted = {row["model_run_id"] for row in shop.build(corrected(5))} - before
+    assert {run.split("-")[0] for run in fitted} == {"6", "7"}
+
+
+def test_what_the_target_week_alone_knows_costs_no_fit(shop: Shop) -> None:
+    before = shop.build(prediction_weeks())
+    assert shop.build(corrected(7)) == before
 
 
 def test_too_short_a_history_says_so(shop: Shop) -> None:
