@@ -165,17 +165,20 @@ class Lessons:
 
     def __init__(self, sample: Examples) -> None:
         self._standardizer = Standardizer.of(sample.features)
-        self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._inputs: list[np.ndarray] = []
+        self._was_bought: list[np.ndarray] = []
+        self._weights: list[np.ndarray] = []
         self._passed_by = 0
 
     def add(self, examples: Examples) -> None:
         """Keep all purchases and a share of the other pairs, with the weights that make up for it."""
         self._passed_by += len(examples.weights)
-        draws = np.random.default_rng([NetworkConfig.seed, len(self._parts)]).random(len(examples.weights))
+        draws = np.random.default_rng([NetworkConfig.seed, len(self._inputs)]).random(len(examples.weights))
         kept = examples.was_bought | (draws < NEGATIVE_SHARE)
         was_bought = examples.was_bought[kept]
-        weights = np.where(was_bought, 1, 1 / NEGATIVE_SHARE) * examples.weights[kept]
-        self._parts.append((self._standardizer.inputs(examples.features[kept]), was_bought, weights))
+        self._inputs.append(self._standardizer.inputs(examples.features[kept]))
+        self._was_bought.append(was_bought)
+        self._weights.append(np.where(was_bought, 1, 1 / NEGATIVE_SHARE) * examples.weights[kept])
 
     @property
     def are_enough(self) -> bool:
@@ -184,8 +187,7 @@ class Lessons:
 
     def fit(self, config: NetworkConfig) -> Network:
         """Fit the networks; the same input gives the same network, whatever the threads."""
-        inputs, was_bought, weights = (np.concatenate(columns) for columns in zip(*self._parts, strict=True))
-        self._parts.clear()
+        inputs, was_bought, weights = map(_put_together, (self._inputs, self._was_bought, self._weights))
         fit = joblib.delayed(partial(_fit, config, inputs, was_bought, weights))
         seeds = range(config.seed, config.seed + config.networks)
         with threadpool_limits(1, "blas"), warnings.catch_warnings():
@@ -193,6 +195,17 @@ class Lessons:
             warnings.simplefilter("ignore", ConvergenceWarning)
             layers = joblib.Parallel(n_jobs=config.networks, prefer="threads")(map(fit, seeds))
         return Network(self._standardizer, layers)
+
+
+def _put_together(parts: list[np.ndarray]) -> np.ndarray:
+    """The rows of all parts, each of which is let go when it is copied: never are all held twice."""
+    whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=parts[0].dtype)
+    start = 0
+    while parts:
+        part = parts.pop(0)
+        whole[start : start + len(part)] = part
+        start += len(part)
+    return whole
 
 
 def _forward(inputs: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

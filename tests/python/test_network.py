@@ -100,10 +100,17 @@ def test_features_that_are_missing_together_say_so_once() -> None:
 def test_all_purchases_teach_and_a_share_of_the_rest_stands_for_it() -> None:
     lessons, data = Lessons(examples()), examples(2, weight=4)
     lessons.add(data)
-    ((inputs, was_bought, weights),) = lessons._parts
+    (inputs,), (was_bought,), (weights,) = lessons._inputs, lessons._was_bought, lessons._weights
     assert was_bought.sum() == data.was_bought.sum() == weights[was_bought].sum()
     assert len(inputs) < ROWS
     assert weights[~was_bought].sum() == pytest.approx(4 * (~data.was_bought).sum(), rel=0.1)
+
+
+def test_parts_are_let_go_while_they_are_put_together() -> None:
+    parts = [np.full((rows, 2), rows, dtype=np.float32) for rows in (3, 1, 2)]
+    expected = np.concatenate(parts)
+    np.testing.assert_array_equal(network._put_together(parts), expected, strict=True)
+    assert not parts
 
 
 def test_few_examples_are_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
