@@ -5,40 +5,10 @@
    Weeks that are no longer there are dropped, so that the table is always what a build from nothing would give.
    `queries_for` makes queries of the model's SQL: together they give the rows of the weeks that it is called with. #}
 {% macro keep_weeks(weeks_relation, week_column, queries_for) -%}
-    {%- set existing = load_cached_relation(this) -%}
-    {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set intermediate = make_intermediate_relation(target_relation) -%}
-    {%- set backup = make_backup_relation(target_relation, 'table') -%}
-
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ drop_relation_if_exists(load_cached_relation(intermediate)) }}
-    {{ drop_relation_if_exists(load_cached_relation(backup)) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
-
-    {%- set weeks = compare_weeks(existing, weeks_relation, week_column) -%}
+    {%- set weeks = compare_weeks(load_cached_relation(this), weeks_relation, week_column) -%}
     {{ log('     ' ~ this.identifier ~ ': ' ~ weeks.to_build | length ~ ' weeks to build, '
            ~ weeks.kept | length ~ ' kept', info=True) }}
-    {%- set queries = queries_for(weeks.to_build) -%}
-    {%- if weeks.kept -%}
-        {%- call statement('main') -%}
-            {{ drop_weeks(this, weeks.stale, week_column) if weeks.stale else 'select 1' }}
-        {%- endcall -%}
-        {%- do append_queries(this, queries) -%}
-    {%- else -%}
-        {%- call statement('main') -%}
-            {{ create_weekly_table(intermediate, queries[0], week_column) }}
-        {%- endcall -%}
-        {%- do append_queries(intermediate, queries[1:]) -%}
-        {%- do swap_in(intermediate, target_relation, existing, backup) -%}
-    {%- endif -%}
-    {% do persist_docs(target_relation, model) %}
-
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {% do adapter.commit() %}
-    {{ drop_relation_if_exists(backup) }}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-
-    {{ return({'relations': [target_relation]}) }}
+    {{ return(write_in_parts(queries_for(weeks.to_build), week_column, weeks)) }}
 {%- endmacro %}
 
 

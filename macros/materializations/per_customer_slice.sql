@@ -29,44 +29,6 @@
 {%- endmacro %}
 
 
-{# Adds the rows of some queries to a table. #}
-{% macro append_queries(relation, queries) -%}
-    {%- for query in queries -%}
-        {%- do run_query('insert into ' ~ relation ~ ' by name ' ~ query) -%}
-    {%- endfor -%}
-{%- endmacro %}
-
-
-{# Puts a finished table in the place of the one that readers know. #}
-{% macro swap_in(intermediate, target_relation, existing, backup) -%}
-    {%- if existing is not none -%}{%- do adapter.rename_relation(existing, backup) -%}{%- endif -%}
-    {%- do adapter.rename_relation(intermediate, target_relation) -%}
-{%- endmacro %}
-
-
 {% materialization per_customer_slice, default, supported_languages=['sql'] %}
-    {%- set existing = load_cached_relation(this) -%}
-    {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set intermediate = make_intermediate_relation(target_relation) -%}
-    {%- set backup = make_backup_relation(target_relation, 'table') -%}
-
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ drop_relation_if_exists(load_cached_relation(intermediate)) }}
-    {{ drop_relation_if_exists(load_cached_relation(backup)) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
-
-    {%- set queries = in_customer_slices(sql, 'select count(*) from ' ~ ref('dim_customers')) -%}
-    {%- call statement('main') -%}
-        {{ create_table_as(False, intermediate, queries[0]) }}
-    {%- endcall -%}
-    {%- do append_queries(intermediate, queries[1:]) -%}
-    {%- do swap_in(intermediate, target_relation, existing, backup) -%}
-    {% do persist_docs(target_relation, model) %}
-
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {% do adapter.commit() %}
-    {{ drop_relation_if_exists(backup) }}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-
-    {{ return({'relations': [target_relation]}) }}
+    {{ return(write_in_parts(in_customer_slices(sql, 'select count(*) from ' ~ ref('dim_customers')))) }}
 {% endmaterialization %}
