@@ -20,6 +20,8 @@ from grocery_recommender.identifiers import encode, positions
 
 # Products with fewer customers than this in the window say nothing about who is alike; they get no factors.
 MINIMUM_CUSTOMERS = 5
+# A week in which a product was bought counts half as much after so many weeks: what is taken up is a recent taste.
+HALF_LIFE_WEEKS = 8
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class AlsConfig:
     regularization
         L2 penalty on the factors.
     alpha
-        Confidence of a purchase is ``1 + alpha * normalized quantity``.
+        Confidence of a purchase is ``alpha * log(1 + purchase weight)``.
     iterations
         Alternations; each solves for customers, then for products.
     seed
@@ -41,8 +43,8 @@ class AlsConfig:
     """
 
     factors: int = 64
-    regularization: float = 50.0
-    alpha: float = 1.0
+    regularization: float = 15.0
+    alpha: float = 2.0
     iterations: int = 8
     seed: int = 20060410
 
@@ -70,15 +72,12 @@ class Factors:
 def purchase_matrix(
     purchases: pa.Table,
 ) -> tuple[scipy.sparse.csr_matrix, pa.StringArray, pa.StringArray]:
-    """Customers x products matrix of normalized quantities.
-
-    A product's quantities are divided by their mean over its customers, so that eggs by the piece and water by
-    the crate weigh alike.
+    """Customers x products matrix of purchase weights.
 
     Parameters
     ----------
     purchases
-        Columns ``customer_id``, ``product_id``, ``quantity`` (> 0), one row per pair.
+        Columns ``customer_id``, ``product_id``, ``purchase_weight`` (> 0), one row per pair.
 
     Returns
     -------
@@ -87,13 +86,8 @@ def purchase_matrix(
     """
     customer_ids, rows = encode(purchases["customer_id"])
     product_ids, columns = encode(purchases["product_id"])
-    quantities = purchases["quantity"].to_numpy().astype(np.float64)
-    totals = np.bincount(columns, weights=quantities, minlength=len(product_ids))
-    pairs = np.bincount(columns, minlength=len(product_ids))
-    normalized = quantities / (totals / pairs)[columns]
-    matrix = scipy.sparse.csr_matrix(
-        (normalized.astype(np.float32), (rows, columns)), shape=(len(customer_ids), len(product_ids))
-    )
+    weights = purchases["purchase_weight"].to_numpy().astype(np.float32)
+    matrix = scipy.sparse.csr_matrix((weights, (rows, columns)), shape=(len(customer_ids), len(product_ids)))
     return matrix, customer_ids, product_ids
 
 
@@ -119,9 +113,8 @@ def fit(purchases: pa.Table, config: AlsConfig) -> Factors:
     """
     if purchases.num_rows == 0:
         raise ValueError("no purchases to factorize: the observation window is empty")
-    matrix, customer_ids, product_ids = purchase_matrix(purchases)
-    confidence = matrix.copy()
-    confidence.data = 1.0 + config.alpha * confidence.data
+    confidence, customer_ids, product_ids = purchase_matrix(purchases)
+    confidence.data = config.alpha * np.log1p(confidence.data)
     # The library parallelizes over rows itself; BLAS threads inside its threads only get in the way.
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(

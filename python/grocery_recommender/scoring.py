@@ -20,11 +20,10 @@ from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
 from grocery_recommender.runs import Scorer
 from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
-# Pairs less likely than this come after all others, in the order of their probability: they seldom reach a list, most
-# pairs are such, and it saves most of the ranker's time.
-RANKING_FLOOR = 0.004
-# Share of the log odds in the score that orders: blended, both boosters order better than LambdaRank alone.
-LOG_ODDS_WEIGHT = 0.5
+# Pairs less likely than this come after all others, in the order of their probability: they seldom reach the head of a
+# list, most pairs are such, and it saves most of the ranker's time. Among new products, nearly all of which are such,
+# LambdaRank orders no better.
+RANKING_FLOOR = 0.016
 # Share of the networks in the log odds.
 NETWORK_WEIGHT = 0.4
 BELOW_ALL_RANKING_SCORES = -1000.0
@@ -126,8 +125,8 @@ def score_batches(
     ------
     pyarrow.RecordBatch
         ``passed_through``, ``purchase_probability`` (in [0, 1]) and ``ranking_score``, both float64. The ranking
-        score is LambdaRank's, plus ``LOG_ODDS_WEIGHT`` times the log odds of the probability; of pairs below
-        ``RANKING_FLOOR`` it is the probability plus ``BELOW_ALL_RANKING_SCORES``.
+        score is LambdaRank's plus the log odds of the probability; of pairs below ``RANKING_FLOOR`` it is the
+        probability plus ``BELOW_ALL_RANKING_SCORES``.
     """
     names = binary.feature_name()
     for batch in batches:
@@ -140,7 +139,7 @@ def score_batches(
         likely = probabilities >= RANKING_FLOOR
         ranking_scores = probabilities + BELOW_ALL_RANKING_SCORES
         if likely.any():
-            ranking_scores[likely] = ranker.predict(matrix[likely]) + LOG_ODDS_WEIGHT * log_odds[likely]
+            ranking_scores[likely] = ranker.predict(matrix[likely]) + log_odds[likely]
         yield pa.RecordBatch.from_arrays(
             [*columns, pa.array(probabilities), pa.array(ranking_scores)],
             names=[*passed_through, "purchase_probability", "ranking_score"],

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from grocery_recommender import als
 
-CONFIG = als.AlsConfig(factors=8, iterations=10, regularization=1.0)
+CONFIG = als.AlsConfig(factors=4, iterations=10, regularization=1.0)
 
 
 def four_tastes(seed: int = 1) -> tuple[pa.Table, pa.Table]:
@@ -23,7 +23,8 @@ def four_tastes(seed: int = 1) -> tuple[pa.Table, pa.Table]:
     cut = len(rows) // 5
 
     def table(part: list) -> pa.Table:
-        return pa.table(list(map(pa.array, zip(*part, strict=True))), names=["customer_id", "product_id", "quantity"])
+        columns = map(pa.array, zip(*part, strict=True))
+        return pa.table(dict(zip(("customer_id", "product_id", "purchase_weight"), columns, strict=True)))
 
     return table(shuffled[cut:]), table(shuffled[:cut])
 

@@ -98,7 +98,7 @@ def test_a_stored_booster_scores_like_the_fitted_one() -> None:
     scored = pa.Table.from_batches(scoring.score_batches(table.to_reader(max_chunksize=700), *again))
     probabilities = binary.predict(data.features)
     np.testing.assert_allclose(scored["purchase_probability"].to_numpy(), probabilities, rtol=1e-12)
-    blended = ranker.predict(data.features) + 0.5 * np.log(probabilities / (1 - probabilities))
+    blended = ranker.predict(data.features) + np.log(probabilities / (1 - probabilities))
     likely = probabilities >= scoring.RANKING_FLOOR
     expected = np.where(likely, blended, probabilities + scoring.BELOW_ALL_RANKING_SCORES)
     np.testing.assert_allclose(scored["ranking_score"].to_numpy(), expected, rtol=1e-9)

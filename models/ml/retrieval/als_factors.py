@@ -9,12 +9,19 @@ def model(dbt, session):
     def factorize(connection, week):
         purchases = connection.sql(
             f"""
-            select customer_id, product_id, cast(sum(quantity) as double) as quantity,
+            select customer_id, product_id,
+                sum(round(power(0.5, (? - week_index) / {als.HALF_LIFE_WEEKS}e0) * 1048576)) / 1048576
+                    as purchase_weight,
                 count(*) over (partition by product_id) as customers
             from ({item_weeks}) where week_index between ? and ?
             group by customer_id, product_id qualify customers >= ?
             """,
-            params=[week.window_first_week_index, week.window_last_week_index, als.MINIMUM_CUSTOMERS],
+            params=[
+                week.window_last_week_index,
+                week.window_first_week_index,
+                week.window_last_week_index,
+                als.MINIMUM_CUSTOMERS,
+            ],
         ).to_arrow_table()
         return als.rows(als.fit(purchases, als.AlsConfig()))
 
