@@ -46,6 +46,20 @@ def test_held_out_purchases_score_far_above_random_pairs() -> None:
     assert np.mean([b > d for b in bought for d in drawn]) > 0.8
 
 
+def test_recent_purchases_decide_what_a_customer_is_proposed() -> None:
+    others, _ = four_tastes()
+    turned = pa.table(
+        {
+            "customer_id": ["turned"] * 8,
+            "product_id": ["p00", "p04", "p08", "p12", "p01", "p05", "p09", "p13"],
+            "purchase_weight": [0.05] * 4 + [1.0] * 4,
+        }
+    )
+    factors = als.fit(pa.concat_tables([others, turned]), CONFIG)
+    proposals = als.top_unseen(factors, turned, pa.array(["turned"]), 5)["product_id"].to_pylist()
+    assert {int(product[1:]) % 4 for product in proposals} == {1}
+
+
 def test_row_order_does_not_matter() -> None:
     train, _ = four_tastes()
     shuffled = train.take(pa.array(np.random.default_rng(3).permutation(train.num_rows)))
