@@ -77,7 +77,8 @@ def purchase_matrix(
     Parameters
     ----------
     purchases
-        Columns ``customer_id``, ``product_id``, ``purchase_weight`` (> 0), one row per pair.
+        Columns ``customer_id``, ``product_id``, ``purchase_weight`` (> 0), one row per pair: the weeks with a purchase,
+        each of which counts half after ``HALF_LIFE_WEEKS``.
 
     Returns
     -------
