@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import conftest
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import TRAINING_WEEKS, Warehouse, cut_complete_journey, fingerprints
+from grocery_recommender import als
 from grocery_recommender.benchmarks import features
 
 PAST_WEEK = 50
@@ -325,6 +329,38 @@ def test_every_feature_is_what_a_script_by_hand_makes_of_the_grid(full_warehouse
     # Sums are rounded by the models and not by hand, so that a tie in one is none in the other.
     assert set(different) <= {"customer_product_visit_rank", "customer_product_visit_rank_share"}
     assert all(count < pairs / 100 for count in different.values())
+
+
+def test_factors_are_fitted_on_recent_weeks(full_warehouse: Warehouse) -> None:
+    """Weighted here by the definition: half as much after each half-life before the last week of the window."""
+    with duckdb.connect(str(full_warehouse.path), read_only=True) as connection:
+        bought = connection.execute(
+            """
+            select customer_id, product_id, window_last_week_index - week_index as weeks_before
+            from grid.customer_item_weeks as item_weeks
+            inner join grid.prediction_weeks as prediction_weeks
+                on week_index between window_first_week_index and window_last_week_index
+            where prediction_week = 53
+            """
+        ).fetchall()
+        stored = connection.sql("select entity, entity_id, factors from ml.als_factors where prediction_week = 53")
+        expected = als.from_rows(stored.to_arrow_table())
+    weights: dict[tuple[str, str], float] = defaultdict(float)
+    for customer, product, weeks_before in bought:
+        weights[customer, product] += 0.5 ** (weeks_before / als.HALF_LIFE_WEEKS)
+    customers = Counter(product for _, product in weights)
+    known = {pair: weight for pair, weight in weights.items() if customers[pair[1]] >= als.MINIMUM_CUSTOMERS}
+    pairs = (list(column) for column in zip(*known, strict=True))
+    purchases = pa.table(
+        dict(zip(("customer_id", "product_id", "purchase_weight"), (*pairs, list(known.values())), strict=True))
+    )
+    factors = als.fit(purchases, als.AlsConfig())
+    assert factors.product_ids == expected.product_ids
+    for ours, theirs in (
+        (factors.customer_factors, expected.customer_factors),
+        (factors.product_factors, expected.product_factors),
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_a_full_refresh_in_slices_of_customers_and_of_weeks_gives_the_same(past_week_from_full_data: Warehouse) -> None:
