@@ -199,6 +199,52 @@ def test_performance_is_measured_beside_baselines(full_warehouse: Warehouse) -> 
     assert {"auc", "average_precision", "log_loss"} <= metrics
 
 
+def test_the_balanced_sample_is_measured_on_customers_that_nobody_learnt_from(full_warehouse: Warehouse) -> None:
+    """Its counts, and the figures of the rule "bought in the window", are those that the grid gives."""
+    measured = """
+        select pairs.*, exists (
+            select 1 from grid.customer_item_weeks as bought
+            where bought.customer_id = pairs.customer_id and bought.product_id = pairs.product_id
+                and bought.week_index = prediction_week_index
+        ) as bought_now, exists (
+            select 1 from grid.customer_item_weeks as bought
+            where bought.customer_id = pairs.customer_id and bought.product_id = pairs.product_id
+                and bought.week_index between window_first_week_index and window_last_week_index
+        ) as bought_before
+        from ml.balanced_pairs as pairs
+        inner join grid.prediction_weeks using (prediction_week)
+        where week_role = 'test'
+    """
+    ((mislabelled, pairs, purchases, true_positives, positives),) = full_warehouse.query(
+        f"""
+        select count(*) filter (was_bought <> bought_now), count(*) filter (is_held_out_customer),
+            count(*) filter (is_held_out_customer and was_bought),
+            count(*) filter (is_held_out_customer and was_bought and bought_before),
+            count(*) filter (is_held_out_customer and bought_before)
+        from ({measured})
+        """
+    )
+    assert mislabelled == 0
+    on_both_sides = (
+        "select customer_id from ml.balanced_pairs group by all having count(distinct is_held_out_customer) > 1"
+    )
+    assert not full_warehouse.query(on_both_sides)
+    unbalanced = """
+        select prediction_week, product_id from ml.balanced_pairs group by all
+        having count(*) <> 2 * count(*) filter (was_bought)
+    """
+    assert not full_warehouse.query(unbalanced)
+    figures = "select model_name, metric, metric_value, pairs from ml.balanced_performance"
+    values = {
+        (model, metric): value for model, metric, value, counted in full_warehouse.query(figures) if counted == pairs
+    }
+    models = {"bought_in_window", "lightgbm_binary", "logistic_regression", "random_forest"}
+    assert {model for model, _ in values} == models
+    assert values["bought_in_window", "precision"] == pytest.approx(true_positives / positives)
+    assert values["bought_in_window", "recall"] == pytest.approx(true_positives / purchases)
+    assert values["lightgbm_binary", "f1"] > values["bought_in_window", "f1"]
+
+
 def test_no_run_saw_a_week_that_it_scores(full_warehouse: Warehouse) -> None:
     runs = full_warehouse.query(
         "select distinct target_week, training_weeks from marts.model_runs where is_in_use order by target_week"

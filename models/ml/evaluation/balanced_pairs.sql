@@ -160,7 +160,7 @@ final as (
         product_items.{{ level }}_key,
         {% endfor %}
         pairs.was_bought,
-        {{ hash_share("pairs.customer_id") }} >= 0.7 as is_held_out_customer,
+        {{ hash_share("concat('balanced_sample/', pairs.customer_id)") }} >= 0.7 as is_held_out_customer,
         candidates.tifu_score,
         candidates.neighbour_score,
         candidates.tifu_rank,

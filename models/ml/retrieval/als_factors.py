@@ -7,6 +7,7 @@ def model(dbt, session):
     item_weeks = dbt.ref("customer_item_weeks").sql_query()
 
     def factorize(connection, week):
+        # Weights are whole multiples of 2^-20, so that sums do not depend on the order of rows.
         purchases = connection.sql(
             f"""
             select customer_id, product_id,
