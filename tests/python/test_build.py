@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import TRAINING_WEEKS, Warehouse, cut_complete_journey, fingerprints
-from grocery_recommender import als
+from grocery_recommender import als, balanced_sample, prediction_weeks
 from grocery_recommender.benchmarks import features
 
 PAST_WEEK = 50
@@ -243,6 +243,24 @@ def test_the_balanced_sample_is_measured_on_customers_that_nobody_learnt_from(fu
     assert values["bought_in_window", "precision"] == pytest.approx(true_positives / positives)
     assert values["bought_in_window", "recall"] == pytest.approx(true_positives / purchases)
     assert values["lightgbm_binary", "f1"] > values["bought_in_window", "f1"]
+
+
+def test_other_pairs_of_the_balanced_sample_teach_nothing(full_warehouse: Warehouse) -> None:
+    """Neither held-out customers in the week that teaches, nor the others in the week that is measured."""
+    with duckdb.connect(str(full_warehouse.path), read_only=True) as connection:
+        others_turned_round = """
+            select * replace (was_bought <> (is_held_out_customer <> (prediction_week = 53)) as was_bought)
+            from ml.balanced_features
+        """
+        performance = balanced_sample.performance(
+            connection,
+            prediction_weeks.read(connection.table("grid.prediction_weeks")),
+            others_turned_round,
+            "select * from ml.classifier_runs",
+        )
+        stored = connection.sql("select model_name, metric, metric_value from ml.balanced_performance").fetchall()
+    assert stored
+    assert {(row["model_name"], row["metric"], row["metric_value"]) for row in performance.to_pylist()} == {*stored}
 
 
 def test_no_run_saw_a_week_that_it_scores(full_warehouse: Warehouse) -> None:
