@@ -17,7 +17,9 @@ from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from grocery_recommender.identifiers import encode, positions
+from grocery_recommender.prediction_weeks import PredictionWeek
 
+SCHEMA = pa.schema([("entity", pa.string()), ("entity_id", pa.string()), ("factors", pa.list_(pa.float32()))])
 # Products with fewer customers than this in the window say nothing about who is alike; they get no factors.
 MINIMUM_CUSTOMERS = 5
 # A week in which a product was bought counts half as much after so many weeks: what is taken up is a recent taste.
@@ -69,6 +71,37 @@ class Factors:
     product_factors: np.ndarray
 
 
+def purchases_sql(item_weeks_sql: str, week: PredictionWeek) -> str:
+    """Query for what one window's factors are fitted on: the weeks with a purchase, recent ones counting more.
+
+    Weights are rounded to multiples of 2^-20, so that sums do not depend on the order in which threads add.
+
+    Parameters
+    ----------
+    item_weeks_sql
+        Query for ``grid.customer_item_weeks``.
+    week
+        Whose window to look at.
+
+    Returns
+    -------
+    str
+        SQL that gives ``customer_id``, ``product_id``, ``purchase_weight``, and the ``customers`` of the product.
+    """
+    return f"""
+        select
+            customer_id,
+            product_id,
+            sum(round(power(0.5, ({week.window_last_week_index} - week_index) / {HALF_LIFE_WEEKS}e0) * 1048576))
+                / 1048576 as purchase_weight,
+            count(*) over (partition by product_id) as customers
+        from ({item_weeks_sql})
+        where week_index between {week.window_first_week_index} and {week.window_last_week_index}
+        group by customer_id, product_id
+        qualify customers >= {MINIMUM_CUSTOMERS}
+    """
+
+
 def purchase_matrix(
     purchases: pa.Table,
 ) -> tuple[scipy.sparse.csr_matrix, pa.StringArray, pa.StringArray]:
@@ -77,8 +110,7 @@ def purchase_matrix(
     Parameters
     ----------
     purchases
-        Columns ``customer_id``, ``product_id``, ``purchase_weight`` (> 0), one row per pair: the weeks with a purchase,
-        each of which counts half after ``HALF_LIFE_WEEKS``.
+        Columns ``customer_id``, ``product_id``, ``purchase_weight`` (> 0), one row per pair: see :func:`purchases_sql`.
 
     Returns
     -------
@@ -135,7 +167,7 @@ def rows(factors: Factors) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        ``entity`` (``customer`` or ``product``), ``entity_id``, ``factors`` (list of float32).
+        In ``SCHEMA``; ``entity`` is ``customer`` or ``product``.
     """
     return pa.concat_tables(
         pa.table(
