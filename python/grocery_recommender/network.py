@@ -1,7 +1,8 @@
 """Small neural networks beside the boosters: smooth functions of the same features, wrong about other pairs than they.
 
-They are scikit-learn's perceptrons, fitted on standardized features and kept as JSON. Blended by log odds, booster and
-networks tell purchases apart better than either.
+They are scikit-learn's perceptrons, fitted on standardized features and kept as JSON; a small shop's is one without
+hidden layers, which is logistic regression. Blended by log odds, booster and networks tell purchases apart better than
+either.
 
 References
 ----------
@@ -14,12 +15,13 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import joblib
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
@@ -29,7 +31,7 @@ from grocery_recommender.classifier import Examples
 WIDEST = 5.0
 # Of the pairs that were not bought, those that a network learns from; each stands for the others.
 NEGATIVE_SHARE = 0.35
-# A network needs examples by the ten thousand to be right about any pair; a small shop's boosters stay alone.
+# With fewer examples hidden layers learn by heart.
 MINIMUM_EXAMPLES = 100_000
 # Log odds are rounded to this, so that the order in which a machine adds does not show.
 DECIMALS = 6
@@ -47,6 +49,8 @@ class NetworkConfig:
         Networks that differ in their seed; their log odds are averaged.
     steps, batch_rows, learning_rate
         Steps of Adam, examples in each, and their size.
+    passes
+        Times that an example is seen at most: those who see the same ones too often know nothing of others.
     l2_penalty
         Weight of the squared weights in the loss of a batch.
     seed
@@ -60,8 +64,15 @@ class NetworkConfig:
     steps: int = 2700
     batch_rows: int = 2048
     learning_rate: float = 0.001
+    passes: int = 13
     l2_penalty: float = 0.3
     seed: int = 20060410
+
+    def taught_by(self, examples: int) -> NetworkConfig:
+        """What so many examples can teach: where they are few, a sum of the features, with weights that stay small."""
+        if examples >= MINIMUM_EXAMPLES:
+            return self
+        return replace(self, hidden_layers=(), networks=1, l2_penalty=60.0)
 
 
 def signed_logarithms(values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -123,10 +134,13 @@ class Network:
         Of the features, in the order in which the boosters name them.
     layers
         For each network, the weights and the intercepts of each of its layers.
+    passes
+        Times that each network has seen its examples.
     """
 
     standardizer: Standardizer
     layers: list[list[tuple[np.ndarray, np.ndarray]]]
+    passes: int
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
         """Mean log odds of a purchase, float64, shape ``(rows,)``."""
@@ -140,7 +154,7 @@ class Network:
         """Everything as JSON, which `from_text` reads to the last bit."""
         parts = {name: array.tolist() for name, array in asdict(self.standardizer).items()}
         layers = [[(weights.tolist(), bias.tolist()) for weights, bias in network] for network in self.layers]
-        return json.dumps(parts | {"layers": layers})
+        return json.dumps(parts | {"layers": layers, "passes": self.passes})
 
     @classmethod
     def from_text(cls, text: str) -> Network:
@@ -151,7 +165,7 @@ class Network:
             as_float32(parts["mean"]), as_float32(parts["scale"]), np.array(parts["indicators"], dtype=np.int64)
         )
         layers = [[(as_float32(weights), as_float32(bias)) for weights, bias in network] for network in parts["layers"]]
-        return cls(standardizer, layers)
+        return cls(standardizer, layers, parts["passes"])
 
 
 class Lessons:
@@ -168,11 +182,9 @@ class Lessons:
         self._inputs: list[np.ndarray] = []
         self._was_bought: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
-        self._passed_by = 0
 
     def add(self, examples: Examples) -> None:
         """Keep all purchases and a share of the other pairs, with the weights that make up for it."""
-        self._passed_by += len(examples.weights)
         draws = np.random.default_rng([NetworkConfig.seed, len(self._inputs)]).random(len(examples.weights))
         kept = examples.was_bought | (draws < NEGATIVE_SHARE)
         was_bought = examples.was_bought[kept]
@@ -180,21 +192,16 @@ class Lessons:
         self._was_bought.append(was_bought)
         self._weights.append(np.where(was_bought, 1, 1 / NEGATIVE_SHARE) * examples.weights[kept])
 
-    @property
-    def are_enough(self) -> bool:
-        """Whether a network can learn from them."""
-        return self._passed_by >= MINIMUM_EXAMPLES
-
     def fit(self, config: NetworkConfig) -> Network:
         """Fit the networks; the same input gives the same network, whatever the threads."""
         inputs, was_bought, weights = map(_put_together, (self._inputs, self._was_bought, self._weights))
-        fit = joblib.delayed(partial(_fit, config, inputs, was_bought, weights))
+        fit = joblib.delayed(partial(_fit if config.hidden_layers else _fit_sum, config, inputs, was_bought, weights))
         seeds = range(config.seed, config.seed + config.networks)
         with threadpool_limits(1, "blas"), warnings.catch_warnings():
             # They stop after their steps, not when nothing changes any more.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            layers = joblib.Parallel(n_jobs=config.networks, prefer="threads")(map(fit, seeds))
-        return Network(self._standardizer, layers)
+            fitted = joblib.Parallel(n_jobs=config.networks, prefer="threads")(map(fit, seeds))
+        return Network(self._standardizer, [layers for layers, _ in fitted], max(passes for _, passes in fitted))
 
 
 def _put_together(parts: list[np.ndarray]) -> np.ndarray:
@@ -218,17 +225,31 @@ def _forward(inputs: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]]) ->
     return activations[:, 0]
 
 
-def _fit(
-    config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+# The layers of a network, and how often it has seen its examples.
+Fitted = tuple[list[tuple[np.ndarray, np.ndarray]], int]
+
+
+def _fit(config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray, seed: int) -> Fitted:
+    passes = min(config.passes, math.ceil(config.steps * config.batch_rows / len(inputs)))
     perceptron = MLPClassifier(
         config.hidden_layers,
         alpha=config.l2_penalty,
         batch_size=min(config.batch_rows, len(inputs)),
         learning_rate_init=config.learning_rate,
-        max_iter=math.ceil(config.steps * config.batch_rows / len(inputs)),
+        max_iter=passes,
         n_iter_no_change=config.steps,
         random_state=seed,
     )
     perceptron.fit(inputs, was_bought, sample_weight=weights)
-    return list(zip(perceptron.coefs_, perceptron.intercepts_, strict=True))
+    return list(zip(perceptron.coefs_, perceptron.intercepts_, strict=True)), passes
+
+
+def _fit_sum(
+    config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray, seed: int
+) -> Fitted:
+    # The same loss; with nothing hidden it has one minimum, which Newton's method finds whatever the seed.
+    cost = config.batch_rows / (config.l2_penalty * weights.sum(dtype=np.float64))
+    regression = LogisticRegression(C=cost, solver="newton-cholesky")
+    regression.fit(inputs.astype(np.float64), was_bought, sample_weight=weights)
+    layer = regression.coef_.T.astype(np.float32), regression.intercept_.astype(np.float32)
+    return [layer], int(regression.n_iter_[0])

@@ -109,15 +109,15 @@ def fit_runs(
         learnt_from = weeks[max(position - training_weeks, 0) : position]
         fingerprints = [week.example_fingerprint for week in learnt_from]
         runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in (NETWORK, *boosters)}
-        if is_full_refresh() or not {runs[config][0] for config in boosters} <= stored.keys():
+        run_ids = {run_id for run_id, _ in runs.values()}
+        if is_full_refresh() or not run_ids <= stored.keys():
             training = [week.prediction_week for week in learnt_from]
             for run in _fit(connection, examples_sql, training, runs):
                 stored[run["model_run_id"]] = run | {"target_week": target_week, "code_version": code_version}
         else:
             report(f"classifier: the stored run of week {target_week} fits its inputs, nothing to learn")
-        for run_id, _ in runs.values():
-            if run_id in stored:  # A small shop has no network.
-                stored[run_id]["is_in_use"] = True
+        for run_id in run_ids:
+            stored[run_id]["is_in_use"] = True
     return pa.Table.from_pylist(list(stored.values()), schema=SCHEMA)
 
 
@@ -149,12 +149,12 @@ def _fit(
         if isinstance(config, ClassifierConfig):
             booster = classifier.fit(examples, config)
             algorithm, rounds, text = "lightgbm", booster.num_trees(), booster.model_to_string()
-        elif lessons.are_enough:
-            algorithm, rounds, text = "scikit-learn", config.steps, lessons.fit(config).to_text()
         else:
-            continue
+            config = config.taught_by(len(examples.weights))
+            network = lessons.fit(config)
+            algorithm, rounds, text = "scikit-learn", network.passes, network.to_text()
         seconds = time.monotonic() - started
-        report(f"classifier: {run_id}, {rounds} rounds, {seconds:.1f} s")
+        report(f"classifier: {run_id}, {rounds} rounds or passes, {seconds:.1f} s")
         yield {
             "model_run_id": run_id,
             "objective": config.objective,
@@ -174,12 +174,12 @@ def _fit(
 
 @dataclass(frozen=True)
 class Scorer:
-    """The models of a target week, with the ids of their runs; a small shop's have no network."""
+    """The models of a target week, with the ids of their runs."""
 
     run_ids: dict[str, str]
     binary: lightgbm.Booster
     ranker: lightgbm.Booster
-    network: Network | None
+    network: Network
 
     def fingerprint(self, week: PredictionWeek) -> str:
         """What the scores of a week depend on: its features, and the models."""
@@ -196,8 +196,7 @@ def load_scorer(connection: Any, runs_sql: str, week: PredictionWeek) -> Scorer:
     run_ids = {objective: run_id for objective, run_id, _ in rows}
     texts = {objective: text for objective, _, text in rows}
     binary, ranker = (lightgbm.Booster(model_str=texts[config.objective]) for config in MODELS)
-    network = Network.from_text(texts[NETWORK.objective]) if NETWORK.objective in texts else None
-    return Scorer(run_ids, binary, ranker, network)
+    return Scorer(run_ids, binary, ranker, Network.from_text(texts[NETWORK.objective]))
 
 
 def _stored_examples(

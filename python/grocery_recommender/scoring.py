@@ -105,7 +105,7 @@ def score_batches(
     batches: pa.RecordBatchReader,
     binary: lightgbm.Booster,
     ranker: lightgbm.Booster,
-    network: Network | None = None,
+    network: Network,
     passed_through: tuple[str, ...] = classifier.KEYS,
 ) -> Iterator[pa.RecordBatch]:
     """Score candidates as they stream by.
@@ -133,8 +133,7 @@ def score_batches(
         matrix = classifier.feature_matrix(batch, names)
         columns = [batch.column(name) for name in passed_through]
         log_odds = binary.predict(matrix, raw_score=True)
-        if network is not None:
-            log_odds += NETWORK_WEIGHT * (network.log_odds(matrix) - log_odds)
+        log_odds += NETWORK_WEIGHT * (network.log_odds(matrix) - log_odds)
         probabilities = expit(log_odds)
         likely = probabilities >= RANKING_FLOOR
         ranking_scores = probabilities + BELOW_ALL_RANKING_SCORES

@@ -1,4 +1,4 @@
-"""The networks: what they learn, how they are stored, and when there are none."""
+"""The networks: what they learn, how they are stored, and what few examples teach them."""
 
 from __future__ import annotations
 
@@ -113,12 +113,60 @@ def test_parts_are_let_go_while_they_are_put_together() -> None:
     assert not parts
 
 
-def test_few_examples_are_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def by_heart(passes: int) -> tuple[Network, float]:
+    """A network that is taught what no feature says, and its log loss on other examples of that kind."""
+    random = np.random.default_rng(1)
+
+    def noise() -> Examples:
+        features = random.normal(size=(ROWS, 30)).astype(np.float32)
+        return replace(examples(), features=features, was_bought=random.random(ROWS) < 0.2)
+
+    learnt = taught(noise(), config=replace(SMALL, hidden_layers=(64,), steps=2000, passes=passes))
+    held_out = noise()
+    probability = 1 / (1 + np.exp(-learnt.log_odds(held_out.features)))
+    return learnt, -np.log(np.where(held_out.was_bought, probability, 1 - probability)).mean()
+
+
+def test_no_example_is_seen_so_often_that_it_is_learnt_by_heart() -> None:
+    (few, few_loss), (many, many_loss) = by_heart(passes=2), by_heart(passes=1000)
+    assert (few.passes, many.passes > 100) == (2, True)
+    of_nothing = -(0.2 * np.log(0.2) + 0.8 * np.log(0.8))
+    assert few_loss < 1.2 * of_nothing
+    assert many_loss > 2 * of_nothing
+
+
+def test_few_examples_teach_a_sum_of_the_features() -> None:
+    config = NetworkConfig()
+    assert config.taught_by(network.MINIMUM_EXAMPLES) == config
+    lesson = replace(examples(), was_bought=examples().features[:, 0] > 1)
+    learnt = taught(lesson, config=config.taught_by(ROWS))
+    grid = np.linspace(-1, 1, 5, dtype=np.float32)
+    inputs = learnt.standardizer.inputs(np.column_stack([grid, grid]))
+    ((weights, bias),) = learnt.layers[0]
+    np.testing.assert_allclose(
+        learnt.log_odds(np.column_stack([grid, grid])), (inputs @ weights)[:, 0] + bias, atol=1e-5
+    )
+    assert weights[0, 0] > 3 * abs(weights[1, 0])
+    again = Network.from_text(learnt.to_text())
+    np.testing.assert_array_equal(again.log_odds(lesson.features), learnt.log_odds(lesson.features))
+    other_seed = taught(lesson, config=replace(config.taught_by(ROWS), seed=1))
+    assert other_seed.to_text() == learnt.to_text()
+
+
+def test_what_few_examples_teach_has_the_least_penalized_loss() -> None:
+    config = NetworkConfig().taught_by(ROWS)
     lessons = Lessons(examples())
-    lessons.add(examples())
-    assert not lessons.are_enough
-    monkeypatch.setattr(network, "MINIMUM_EXAMPLES", ROWS)
-    assert lessons.are_enough
+    lessons.add(examples(weight=3))
+    (inputs,), (was_bought,), (example_weights,) = lessons._inputs, lessons._was_bought, lessons._weights
+    ((weights, bias),) = lessons.fit(config).layers[0]
+
+    def loss(weights: np.ndarray) -> float:
+        log_odds = (inputs @ weights)[:, 0] + bias
+        fit = np.average(np.logaddexp(0, np.where(was_bought, -log_odds, log_odds)), weights=example_weights)
+        return fit + config.l2_penalty / 2 / config.batch_rows * (weights**2).sum()
+
+    for step in np.eye(len(weights)) * 0.05:
+        assert loss(weights) < min(loss(weights + step[:, None]), loss(weights - step[:, None]))
 
 
 def test_its_share_of_the_log_odds(fitted: Network) -> None:

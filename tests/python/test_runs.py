@@ -86,7 +86,7 @@ def test_another_week_costs_one_fit_and_leaves_what_a_build_from_nothing_would(s
     texts = [
         {row["model_run_id"]: row["model_text"] for row in rows if row["is_in_use"]} for rows in (second, from_nothing)
     ]
-    assert len(texts[0]) == 6
+    assert len(texts[0]) == 9
     assert texts[0] == texts[1]
 
 
@@ -100,16 +100,16 @@ def test_what_is_stored_and_fits_is_used_again(shop: Shop) -> None:
     shop.build(prediction_weeks())
     before = shop.scorers(prediction_weeks())
     other = [("binary", "num_leaves", 15.0)]
-    assert len(shop.build(prediction_weeks(), other)) == 9  # LambdaRank's three runs depend on no such parameter
+    assert len(shop.build(prediction_weeks(), other)) == 12  # Only the binary runs depend on such a parameter
     assert not set(before) & set(shop.scorers(prediction_weeks()))
-    assert len(shop.build(prediction_weeks())) == 9
+    assert len(shop.build(prediction_weeks())) == 12
     assert shop.scorers(prediction_weeks()) == before
 
 
-def test_a_large_shop_has_networks_beside_its_boosters(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_networks_of_a_large_shop_have_hidden_layers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     week = prediction_weeks()[-1]
-    assert {row["objective"] for row in shop.build(prediction_weeks())} == {"binary", "lambdarank"}
-    alone = runs.load_scorer(shop.connection, "select * from runs", week)
+    shop.build(prediction_weeks())
+    of_small_shop = runs.load_scorer(shop.connection, "select * from runs", week)
     shop.connection.execute("drop table runs")
     monkeypatch.setattr(network, "MINIMUM_EXAMPLES", 200)
     monkeypatch.setattr(runs, "NETWORK", replace(runs.NETWORK, hidden_layers=(4,), steps=10))
@@ -117,10 +117,10 @@ def test_a_large_shop_has_networks_beside_its_boosters(shop: Shop, monkeypatch: 
     assert [row["objective"] for row in rows if row["target_week"] == 7] == ["network", "binary", "lambdarank"]
     assert all(row["is_in_use"] for row in rows)
     assert shop.build(prediction_weeks()) == rows
-    beside = runs.load_scorer(shop.connection, "select * from runs", week)
-    assert alone.network is None
-    assert beside.network is not None
-    assert alone.fingerprint(week) != beside.fingerprint(week)
+    of_large_shop = runs.load_scorer(shop.connection, "select * from runs", week)
+    assert [len(layers) for layers in of_small_shop.network.layers] == [1]
+    assert [len(layers) for layers in of_large_shop.network.layers] == [2, 2]
+    assert of_small_shop.fingerprint(week) != of_large_shop.fingerprint(week)
 
 
 def test_purchases_that_change_are_learnt_from_again(shop: Shop) -> None:
