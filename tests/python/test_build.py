@@ -193,7 +193,20 @@ def test_performance_is_measured_beside_baselines(full_warehouse: Warehouse) -> 
             " where protocol = 'ranking' and metric = 'ndcg@10' and prediction_week = 53"
         )
     )
-    assert ndcg["lightgbm_lambdarank"] > ndcg["personal_frequency"] > ndcg["popularity"] > 0
+    assert ndcg["lightgbm_lambdarank"] > ndcg["tifu_knn"] > ndcg["popularity"] > 0
+    log_loss, auc = (
+        dict(
+            full_warehouse.query(
+                "select model_name, metric_value from marts.model_performance"
+                " where protocol = 'full_grid' and metric = ? and prediction_week = 53",
+                metric,
+            )
+        )
+        for metric in ("log_loss", "auc")
+    )
+    counting = ("tifu_knn", "personal_frequency", "decayed_frequency")
+    assert log_loss["lightgbm_binary"] < min(log_loss[model] for model in counting)
+    assert auc["lightgbm_binary"] > max(auc[model] for model in counting)
     metrics = {metric for (metric,) in full_warehouse.query("select distinct metric from marts.model_performance")}
     assert {"recall@10", "recall@20", "ndcg@10", "precision@10", "hit@10"} <= metrics
     assert {"auc", "average_precision", "log_loss"} <= metrics
