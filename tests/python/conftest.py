@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
+from grocery_recommender.network import Network, Standardizer
 from grocery_recommender.run_variables import complete_journey_folder
 
 PROJECT = Path(__file__).parents[2]
@@ -24,6 +26,12 @@ class Relation(str):
 
     database, schema = "memory", "main"
     identifier = property(str)
+
+
+def undecided_network(features: int) -> Network:
+    """A network of so many features that finds a purchase as likely as none."""
+    standardizer = Standardizer(np.zeros(features), np.ones(features), np.array([], dtype=int))
+    return Network(standardizer, [[(np.zeros((features, 1)), np.zeros(1))]], passes=0)
 
 
 @dataclass

@@ -12,8 +12,8 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import undecided_network
 from grocery_recommender import classifier, scoring
-from grocery_recommender.network import Network, Standardizer
 
 ROWS_PER_WEEK = 1500
 BINARY = replace(classifier.BINARY, num_boost_round=40, feature_fraction=1.0, min_data_in_leaf=20)
@@ -96,10 +96,7 @@ def test_a_stored_booster_scores_like_the_fitted_one() -> None:
     binary = fit(data, BINARY)
     ranker = fit(data, LAMBDARANK)
     again = [lightgbm.Booster(model_str=booster.model_to_string()) for booster in (binary, ranker)]
-    count = data.features.shape[1]
-    undecided = Network(
-        Standardizer(np.zeros(count), np.ones(count), np.array([], int)), [[(np.zeros((count, 1)), np.zeros(1))]], 0
-    )
+    undecided = undecided_network(data.features.shape[1])
     scored = pa.Table.from_batches(scoring.score_batches(table.to_reader(max_chunksize=700), *again, undecided))
     log_odds = (1 - scoring.NETWORK_WEIGHT) * binary.predict(data.features, raw_score=True)
     probabilities = 1 / (1 + np.exp(-log_odds))

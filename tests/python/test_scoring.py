@@ -10,7 +10,7 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import Relation
+from conftest import Relation, undecided_network
 from grocery_recommender import explanations, prediction_weeks, runs, scoring
 from grocery_recommender.prediction_weeks import PredictionWeek
 
@@ -41,7 +41,12 @@ class Shop:
     def stored_runs(seed: int = 1) -> pa.Table:
         features = np.random.default_rng(seed).normal(size=(200, len(scoring.FACTS)))
         dataset = lightgbm.Dataset(features, (features[:, 0] > 0) * 1.0, feature_name=list(scoring.FACTS))
-        text = lightgbm.train({"objective": "binary", "verbosity": -1}, dataset, 5).model_to_string()
+        booster = lightgbm.train({"objective": "binary", "verbosity": -1}, dataset, 5).model_to_string()
+        texts = {
+            "binary": booster,
+            "lambdarank": booster,
+            "network": undecided_network(len(scoring.FACTS)).to_text(),
+        }
         rows = [
             {
                 "model_run_id": f"{target_week}-{objective}-{seed}",
@@ -51,7 +56,7 @@ class Shop:
                 "is_in_use": True,
             }
             for target_week in (8, 9, 10)
-            for objective in ("binary", "lambdarank")
+            for objective, text in texts.items()
         ]
         return pa.Table.from_pylist(rows, schema=runs.SCHEMA)
 
