@@ -23,6 +23,7 @@
         'flyer_items_per_category': (1, 1000),
         'reminders_per_customer': (1, 1000),
     } -%}
+    {%- set or_null = ['training_weeks'] -%}
     {%- set shares = {
         'winsorize_lower': (0, 1),
         'winsorize_upper': (0, 1),
@@ -42,7 +43,7 @@
             {{ exceptions.raise_compiler_error("there is no var " ~ name ~ "; dbt_project.yml lists those that there are") }}
         {%- endfor -%}
         {%- for kind, limits in (('whole number', counts), ('number', shares)) -%}
-            {%- for name, (lowest, highest) in limits.items() -%}
+            {%- for name, (lowest, highest) in limits.items() if var(name) is not none or name not in or_null -%}
                 {%- set value = var(name) | float(highest + 1) -%}
                 {%- if not lowest <= value <= highest or (kind == 'whole number' and value != value | int) -%}
                     {{ exceptions.raise_compiler_error(

@@ -1,7 +1,5 @@
 -- Which weeks are predicted, and what each is for. Roles count back from the target week, so that any past
 -- week can be re-made exactly as it would have been then.
-{% set observation_weeks = var('observation_weeks') %}
-{% set training_weeks = var('training_weeks') %}
 {% set retrain_every_weeks = var('retrain_every_weeks') %}
 
 with
@@ -30,7 +28,7 @@ observed_weeks as (
 
 ),
 
-predicted as (
+predictable as (
 
     select
         week as prediction_week,
@@ -42,22 +40,20 @@ predicted as (
             else 'train'
         end as week_role,
         greatest(
-            week_index - {{ observation_weeks }}, (select min(week_index) from basket_items)
+            week_index - {{ var('observation_weeks') }}, (select min(week_index) from basket_items)
         ) as window_first_week_index,
         week_index - 1 as window_last_week_index,
         starts_on,
         ends_on
     from weeks
-    -- The boosters that score the validation week may have been fitted for a week before it.
-    where weeks_to_target
-        between -2 - {{ training_weeks }} - (week_index - weeks_to_target - 2) % {{ retrain_every_weeks }} and 0
+    where weeks_to_target <= 0
 
 ),
 
 with_history as (
 
     select *
-    from predicted
+    from predictable
     where window_last_week_index - window_first_week_index + 1 >= {{ var('minimum_history_weeks') }}
 
 ),
@@ -79,50 +75,6 @@ customers as (
         on customer_weeks.week_index between with_history.prediction_week_index - {{ var('active_weeks') }}
         and with_history.window_last_week_index
     group by with_history.prediction_week
-
-),
-
-promotion_fingerprints as (
-
-    select
-        week_index,
-        {{ content_fingerprint(['product_id', 'offer_type', 'store_share', 'offer_price']) }} as fingerprint
-    from promotions
-    group by week_index
-
-),
-
-inputs as (
-
-    select
-        with_history.prediction_week,
-        'observed' as input_name,
-        observed_weeks.week_index,
-        observed_weeks.build_fingerprint as fingerprint
-    from with_history
-    inner join observed_weeks
-        on observed_weeks.week_index
-        between with_history.window_first_week_index and with_history.window_last_week_index
-    union all
-    select
-        with_history.prediction_week,
-        'promotions' as input_name,
-        promotion_fingerprints.week_index,
-        cast(promotion_fingerprints.fingerprint as string) as fingerprint
-    from with_history
-    inner join promotion_fingerprints
-        on promotion_fingerprints.week_index
-        between with_history.window_first_week_index and with_history.prediction_week_index
-
-),
-
-fingerprints as (
-
-    select
-        prediction_week,
-        {{ content_fingerprint(['input_name', 'week_index', 'fingerprint']) }} as fingerprint
-    from inputs
-    group by prediction_week
 
 ),
 
@@ -150,6 +102,76 @@ fitted_for as (
 
 ),
 
+-- Two thousand customers teach all they can in eight weeks; fewer teach for more weeks, up to half a year.
+fits as (
+
+    select
+        with_history.prediction_week,
+        with_history.prediction_week_index,
+        {% if var('training_weeks') is none %}
+        cast(least(greatest(8, ceil(16000 / nullif(customers.active_customers, 0))), 26) as integer) as training_weeks
+        {% else %}
+        {{ var('training_weeks') }} as training_weeks
+        {% endif %}
+    from with_history
+    left join customers on with_history.prediction_week = customers.prediction_week
+    where with_history.prediction_week in (select fitted_for_week from fitted_for)
+
+),
+
+predicted as (
+
+    select *
+    from with_history
+    where week_role <> 'train'
+        or prediction_week_index >= (select min(prediction_week_index - training_weeks) from fits)
+
+),
+
+promotion_fingerprints as (
+
+    select
+        week_index,
+        {{ content_fingerprint(['product_id', 'offer_type', 'store_share', 'offer_price']) }} as fingerprint
+    from promotions
+    group by week_index
+
+),
+
+inputs as (
+
+    select
+        predicted.prediction_week,
+        'observed' as input_name,
+        observed_weeks.week_index,
+        observed_weeks.build_fingerprint as fingerprint
+    from predicted
+    inner join observed_weeks
+        on observed_weeks.week_index
+        between predicted.window_first_week_index and predicted.window_last_week_index
+    union all
+    select
+        predicted.prediction_week,
+        'promotions' as input_name,
+        promotion_fingerprints.week_index,
+        cast(promotion_fingerprints.fingerprint as string) as fingerprint
+    from predicted
+    inner join promotion_fingerprints
+        on promotion_fingerprints.week_index
+        between predicted.window_first_week_index and predicted.prediction_week_index
+
+),
+
+fingerprints as (
+
+    select
+        prediction_week,
+        {{ content_fingerprint(['input_name', 'week_index', 'fingerprint']) }} as fingerprint
+    from inputs
+    group by prediction_week
+
+),
+
 labels as (
 
     select
@@ -162,18 +184,19 @@ labels as (
 final as (
 
     select
-        with_history.prediction_week,
-        with_history.prediction_week_index,
-        with_history.week_role,
+        predicted.prediction_week,
+        predicted.prediction_week_index,
+        predicted.week_role,
         -- Weeks that only teach need the examples that they teach with; the others are scored in full.
-        case when with_history.week_role in ('validation', 'test', 'score') then 'full' else 'sampled' end as candidate_coverage,
+        case when predicted.week_role in ('validation', 'test', 'score') then 'full' else 'sampled' end as candidate_coverage,
         case
             when candidate_coverage = 'full' then coalesce(customers.active_customers, 0)
             else least(coalesce(customers.active_customers, 0), {{ var('training_customers') }})
         end as active_customers,
-        with_history.window_first_week_index,
-        with_history.window_last_week_index,
+        predicted.window_first_week_index,
+        predicted.window_last_week_index,
         fitted_for.fitted_for_week,
+        fits.training_weeks,
         md5(cast(fingerprints.fingerprint as string)) as window_fingerprint,
         -- What only teaches is chosen by what was bought in the week; other candidates know nothing of it.
         md5(concat_ws(
@@ -183,13 +206,14 @@ final as (
             case when candidate_coverage = 'sampled' then labels.label_fingerprint end
         )) as build_fingerprint,
         md5(concat_ws(' ', window_fingerprint, labels.label_fingerprint)) as example_fingerprint,
-        with_history.starts_on,
-        with_history.ends_on
-    from with_history
-    inner join fingerprints on with_history.prediction_week = fingerprints.prediction_week
-    left join customers on with_history.prediction_week = customers.prediction_week
-    left join fitted_for on with_history.prediction_week = fitted_for.prediction_week
-    left join labels on with_history.prediction_week_index = labels.week_index
+        predicted.starts_on,
+        predicted.ends_on
+    from predicted
+    inner join fingerprints on predicted.prediction_week = fingerprints.prediction_week
+    left join customers on predicted.prediction_week = customers.prediction_week
+    left join fitted_for on predicted.prediction_week = fitted_for.prediction_week
+    left join fits on predicted.prediction_week = fits.prediction_week
+    left join labels on predicted.prediction_week_index = labels.week_index
 
 )
 

@@ -22,7 +22,8 @@ from grocery_recommender.progress import report
 class PredictionWeek:
     """One row of ``grid.prediction_weeks``: week ids as the retailer writes them, indexes without gaps.
 
-    ``fitted_for_week`` is the target week of the runs that score the week, None where it only teaches.
+    ``fitted_for_week`` is the target week of the runs that score the week, None where it only teaches;
+    ``training_weeks`` is how many weeks the runs learn from that are fitted for this week, None where none are.
     """
 
     prediction_week: int
@@ -33,6 +34,7 @@ class PredictionWeek:
     fitted_for_week: int | None
     example_fingerprint: str
     build_fingerprint: str
+    training_weeks: int | None = None
 
 
 def read(relation: Any) -> list[PredictionWeek]:

@@ -66,7 +66,6 @@ def fit_runs(
     weeks: list[PredictionWeek],
     examples_sql: tuple[str, str],
     parameters: list[tuple[str, str, float]],
-    training_weeks: int,
 ) -> pa.Table:
     """The runs that score the validation, test and target weeks, and every run that the table held before.
 
@@ -77,14 +76,12 @@ def fit_runs(
     dbt, session
         The two arguments of a dbt Python model.
     weeks
-        The prediction weeks, in order of time.
+        The prediction weeks, in order of time. A run learns from the ``training_weeks`` before the week that it is
+        fitted for, from fewer where history is short.
     examples_sql
         Query for ``training_examples``, and query for the same pairs with their features, ``training_features``.
     parameters
         Rows of ``classifier_parameters``: objective, parameter, value.
-    training_weeks
-        Weeks that a run learns from: those before the week that it is fitted for, fewer where history is short.
-
     Returns
     -------
     pyarrow.Table
@@ -106,7 +103,7 @@ def fit_runs(
     stored = {run["model_run_id"]: run | {"is_in_use": False} for run in _stored_runs(connection, dbt.this)}
     for target_week in sorted({week.fitted_for_week for week in weeks if week.fitted_for_week is not None}):
         position = next(n for n, week in enumerate(weeks) if week.prediction_week == target_week)
-        learnt_from = weeks[max(position - training_weeks, 0) : position]
+        learnt_from = weeks[max(position - weeks[position].training_weeks, 0) : position]
         fingerprints = [week.example_fingerprint for week in learnt_from]
         runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in (NETWORK, *boosters)}
         run_ids = {run_id for run_id, _ in runs.values()}

@@ -12,15 +12,15 @@ from grocery_recommender import classifier, network, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 ROLES = ("train", "train", "train", "validation", "test", "score")
-TRAINING_WEEKS = 2
 
 
-def prediction_weeks(every: int = 1, latest: int = 7) -> list[PredictionWeek]:
+def prediction_weeks(every: int = 1, latest: int = 7, training_weeks: int = 2) -> list[PredictionWeek]:
     """Six weeks up to the latest one, of which each that is scored has runs of its own or of a week before."""
     weeks = range(latest - 5, latest + 1)
+    fitted_for = [None if role == "train" else week - week % every for week, role in zip(weeks, ROLES, strict=True)]
     return [
-        PredictionWeek(week, week, role, 1, week - 1, None if role == "train" else week - week % every, f"w{week}", "")
-        for week, role in zip(weeks, ROLES, strict=True)
+        PredictionWeek(week, week, role, 1, week - 1, fitted_for_week, f"w{week}", "", training_weeks)
+        for week, role, fitted_for_week in zip(weeks, ROLES, fitted_for, strict=True)
     ]
 
 
@@ -43,7 +43,7 @@ class Shop:
 
     def build(self, weeks: list[PredictionWeek], parameters: list[tuple[str, str, float]] = ()) -> list[dict]:
         dbt = SimpleNamespace(this=Relation("runs"))
-        table = runs.fit_runs(dbt, self.connection, weeks, ("select * from examples",) * 2, parameters, TRAINING_WEEKS)
+        table = runs.fit_runs(dbt, self.connection, weeks, ("select * from examples",) * 2, parameters)
         self.connection.register("rows", table)
         self.connection.execute("create or replace table runs as from rows")
         return table.to_pylist()
@@ -76,6 +76,12 @@ def in_use(rows: list[dict]) -> dict[int, str]:
 def test_each_week_is_scored_by_runs_that_learnt_from_the_weeks_before(shop: Shop) -> None:
     assert in_use(shop.build(prediction_weeks())) == {5: "[3, 4]", 6: "[4, 5]", 7: "[5, 6]"}
     assert [run.split("-")[0] for run in shop.scorers(prediction_weeks())] == ["5", "6", "7"]
+
+
+def test_each_week_says_how_many_weeks_its_runs_learn_from(shop: Shop) -> None:
+    weeks = prediction_weeks()
+    weeks[-1] = replace(weeks[-1], training_weeks=4)
+    assert in_use(shop.build(weeks)) == {5: "[3, 4]", 6: "[4, 5]", 7: "[3, 4, 5, 6]"}
 
 
 def test_another_week_costs_one_fit_and_leaves_what_a_build_from_nothing_would(shop: Shop) -> None:

@@ -6,5 +6,4 @@ def model(dbt, session):
     weeks = prediction_weeks.read(dbt.ref("prediction_weeks"))
     examples = (dbt.ref("training_examples").sql_query(), dbt.ref("training_features").sql_query())
     parameters = dbt.ref("classifier_parameters").fetchall()
-    training_weeks = int(dbt.config.meta_get("training_weeks"))
-    return runs.fit_runs(dbt, session, weeks, examples, parameters, training_weeks)
+    return runs.fit_runs(dbt, session, weeks, examples, parameters)
