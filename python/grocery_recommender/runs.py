@@ -56,7 +56,7 @@ SCHEMA = pa.schema(
 )
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
 NETWORK = NetworkConfig()
-# The features are screened, and binned, by so many examples of the latest training weeks: a week that has them does.
+# The features are screened, and binned, by examples of the latest training week: it chooses as well as three weeks do.
 SCREENING_EXAMPLES = 100_000
 
 
@@ -126,7 +126,11 @@ def _fit(
 ) -> Iterator[dict[str, Any]]:
     """Fit the models of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
     started = time.monotonic()
-    sample = _read_examples(connection, _latest_examples(connection, examples_sql, training_weeks, SCREENING_EXAMPLES))
+    pairs_sql, features_sql = examples_sql
+    latest_week = f"where prediction_week = {training_weeks[-1]}"
+    ((pairs,),) = connection.sql(f"select count(*) from ({pairs_sql}) {latest_week}").fetchall()
+    sampled = f"{latest_week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
+    sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
     features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
     sample = sample.of_features(features)
     lessons = Lessons(sample)
@@ -190,20 +194,6 @@ def load_scorer(connection: Any, runs_sql: str, week: PredictionWeek) -> Scorer:
     texts = {objective: text for objective, _, text in rows}
     binary, ranker = (lightgbm.Booster(model_str=texts[config.objective]) for config in MODELS)
     return Scorer(run_ids, binary, ranker, Network.from_text(texts[NETWORK.objective]))
-
-
-def _latest_examples(connection: Any, examples_sql: tuple[str, str], weeks: list[int], at_most: int) -> str:
-    """Query for about so many examples with their features: of the latest week, or of several where it has fewer."""
-    pairs_sql, features_sql = examples_sql
-    counted = connection.sql(f"select prediction_week, count(*) from ({pairs_sql}) group by prediction_week").fetchall()
-    pairs_of, latest, pairs = dict(counted), [], 0
-    while len(latest) < len(weeks) and pairs < at_most:
-        latest.append(weeks[-1 - len(latest)])
-        pairs += pairs_of.get(latest[-1], 0)
-    sample = customer_sample(pairs, at_most)
-    return " union all ".join(
-        f"select * from ({features_sql}) where prediction_week = {week} and {sample}" for week in latest
-    )
 
 
 def _stored_examples(

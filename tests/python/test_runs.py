@@ -129,18 +129,6 @@ def test_the_networks_of_a_large_shop_have_hidden_layers(shop: Shop, monkeypatch
     assert of_small_shop.fingerprint(week) != of_large_shop.fingerprint(week)
 
 
-@pytest.mark.parametrize(
-    ("at_most", "weeks"), [(50, {6}), (100, {6}), (101, {5, 6}), (250, {4, 5, 6}), (999, {3, 4, 5, 6})]
-)
-def test_features_are_screened_on_the_latest_weeks_that_have_enough_examples(
-    shop: Shop, at_most: int, weeks: set[int]
-) -> None:
-    query = runs._latest_examples(shop.connection, ("select * from examples",) * 2, [3, 4, 5, 6], at_most)
-    sampled = shop.connection.sql(query).to_arrow_table()
-    assert set(sampled["prediction_week"].to_pylist()) == weeks
-    assert sampled.num_rows == pytest.approx(min(at_most, 400), rel=0.5)
-
-
 def test_purchases_that_change_are_learnt_from_again(shop: Shop) -> None:
     before = {row["model_run_id"] for row in shop.build(prediction_weeks())}
     fitted = {row["model_run_id"] for row in shop.build(corrected(5))} - before
