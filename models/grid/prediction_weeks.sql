@@ -102,14 +102,14 @@ fitted_for as (
 
 ),
 
--- Two thousand customers teach all they can in eight weeks; fewer teach for more weeks, up to half a year.
+-- Two thousand customers teach all that they can in eight weeks; fewer teach for as many as make up for it, 26 at most.
 fits as (
 
     select
         with_history.prediction_week,
         with_history.prediction_week_index,
         {% if var('training_weeks') is none %}
-        cast(least(greatest(8, ceil(16000 / nullif(customers.active_customers, 0))), 26) as integer) as training_weeks
+        cast(least(greatest(8, ceil(8 * 2000 / nullif(customers.active_customers, 0))), 26) as integer) as training_weeks
         {% else %}
         {{ var('training_weeks') }} as training_weeks
         {% endif %}

@@ -82,6 +82,7 @@ def fit_runs(
         Query for ``training_examples``, and query for the same pairs with their features, ``training_features``.
     parameters
         Rows of ``classifier_parameters``: objective, parameter, value.
+
     Returns
     -------
     pyarrow.Table

@@ -12,14 +12,15 @@ from grocery_recommender import classifier, network, runs
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 ROLES = ("train", "train", "train", "validation", "test", "score")
+TRAINING_WEEKS = 2
 
 
-def prediction_weeks(every: int = 1, latest: int = 7, training_weeks: int = 2) -> list[PredictionWeek]:
+def prediction_weeks(every: int = 1, latest: int = 7) -> list[PredictionWeek]:
     """Six weeks up to the latest one, of which each that is scored has runs of its own or of a week before."""
     weeks = range(latest - 5, latest + 1)
     fitted_for = [None if role == "train" else week - week % every for week, role in zip(weeks, ROLES, strict=True)]
     return [
-        PredictionWeek(week, week, role, 1, week - 1, fitted_for_week, f"w{week}", "", training_weeks)
+        PredictionWeek(week, week, role, 1, week - 1, fitted_for_week, f"w{week}", "", TRAINING_WEEKS)
         for week, role, fitted_for_week in zip(weeks, ROLES, fitted_for, strict=True)
     ]
 
