@@ -137,15 +137,12 @@ def fit(purchases: pa.Table, config: AlsConfig) -> Factors:
     Returns
     -------
     Factors
-        Bit-identical for the same purchases and config, whatever the row order and the number of threads.
-
-    Raises
-    ------
-    ValueError
-        If there are no purchases.
+        Bit-identical for the same purchases and config, whatever the row order and the number of threads. Of nobody
+        and nothing where there are no purchases: in a small shop's first weeks no product has enough customers.
     """
     if purchases.num_rows == 0:
-        raise ValueError("no purchases to factorize: the observation window is empty")
+        nobody, no_factors = pa.array([], pa.string()), np.empty((0, config.factors), dtype=np.float32)
+        return Factors(nobody, nobody, no_factors, no_factors)
     confidence, customer_ids, product_ids = purchase_matrix(purchases)
     confidence.data = config.alpha * np.log1p(confidence.data)
     # The library parallelizes over rows itself; BLAS threads inside its threads only get in the way.

@@ -191,7 +191,9 @@ def _repeat_rows(
     column = np.full(own.shape[1], -1)
     column[common] = np.arange(len(common))
     column = column[own.indices]
-    neighbour_scores = np.where(column >= 0, means[row, column], 0)
+    is_common = column >= 0
+    neighbour_scores = np.zeros(len(row), dtype=means.dtype)
+    neighbour_scores[is_common] = means[row[is_common], column[is_common]]
     scores = own_share * own.data + (1 - own_share) * neighbour_scores
     order = np.lexsort((own.indices, -scores, row))
     ranks = np.empty(len(row), dtype=np.int32)
@@ -209,7 +211,10 @@ def _new_rows(
 ) -> tuple[np.ndarray, ...]:
     means[np.repeat(np.arange(len(batch)), np.diff(own.indptr)), own.indices] = 0
     count = min(count, means.shape[1])
-    best = np.sort(np.argpartition(-means, count - 1, axis=1)[:, :count], axis=1)
+    if count:
+        best = np.sort(np.argpartition(-means, count - 1, axis=1)[:, :count], axis=1)
+    else:  # where no product has enough buyers; NumPy partitions no empty rows
+        best = np.empty((len(batch), 0), dtype=np.int64)
     scores = np.take_along_axis(means, best, axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
     best, scores = np.take_along_axis(best, order, axis=1), np.take_along_axis(scores, order, axis=1)

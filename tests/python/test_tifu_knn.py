@@ -78,6 +78,16 @@ def test_no_customer_is_scored_by_themselves_and_rare_products_are_not_proposed(
     assert again.sort_by(keys).equals(scored.sort_by(keys))
 
 
+def test_where_no_product_has_enough_buyers_all_keep_their_own_scores() -> None:
+    table = vectors([("a", "milk", 0.5), ("a", "tea", 0.1), ("b", "bread", 0.4)])
+    config = TifuKnnConfig(own_share=0.6, minimum_customers=2)
+    scored = tifu_knn.score(table, pa.array(["a", "b"]), 5, config).to_pylist()
+    assert {(r["customer_id"], r["product_id"]): r["tifu_score"] for r in scored} == pytest.approx(
+        {("a", "milk"): 0.3, ("a", "tea"): 0.06, ("b", "bread"): 0.24}
+    )
+    assert all(r["is_repeat"] and r["neighbour_score"] == 0 for r in scored)
+
+
 def test_neighbours_come_from_a_pool_of_bounded_size() -> None:
     table = vectors([(f"c{i:02}", "milk", 1.0) for i in range(20)] + [("c00", "tea", 0.5)])
     config = TifuKnnConfig(neighbours=3, pool=10, minimum_customers=1)
