@@ -129,12 +129,14 @@
 {%- endmacro %}
 
 
-{# What the code and the vars of this run are, as a string: stored rows are only reused under the same. The target
-   week and the paths are left out, since they say which rows there are, not how one is computed. #}
+{# What the code and the vars of this run are, as a string: stored rows are only reused under the same. The target week,
+   the paths and how much is done at a time are left out: they say which rows there are and when, not what is in one. #}
 {% macro code_fingerprint() -%}
     {%- set settings = {} -%}
     {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
-        {%- if name != 'target_week' and not name.endswith('_path') -%}{%- do settings.update({name: value}) -%}{%- endif -%}
+        {%- if name != 'target_week' and not name.endswith('_path') and not name.endswith('_at_a_time') -%}
+            {%- do settings.update({name: value}) -%}
+        {%- endif -%}
     {%- endfor -%}
     concat({{ run_variable('feature_code_version') }}, '{{ local_md5(tojson(settings, sort_keys=true)) }}')
 {%- endmacro %}

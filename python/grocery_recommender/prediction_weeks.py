@@ -1,14 +1,16 @@
 """Work that is done one prediction week at a time, and not again while nothing changed.
 
 The Python side of the materialization `per_prediction_week`: a stored week is kept while its
-``build_fingerprint`` is the one that ``prediction_weeks`` gives.
+``build_fingerprint`` is made of the one that ``prediction_weeks`` gives and of the code that runs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +18,7 @@ import pyarrow as pa
 from dbt.flags import get_flags
 
 from grocery_recommender.progress import report
+from grocery_recommender.run_variables import run_variables
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class PredictionWeek:
 
     ``fitted_for_week`` is the target week of the runs that score the week, None where it only teaches;
     ``training_weeks`` is how many weeks the runs learn from that are fitted for this week, None where none are.
+    The fingerprints are those of the table and of the code that runs, which may be newer where a model is built alone.
     """
 
     prediction_week: int
@@ -41,7 +45,19 @@ def read(relation: Any) -> list[PredictionWeek]:
     """The rows of ``prediction_weeks``, in order of time."""
     columns = list(PredictionWeek.__dataclass_fields__)
     rows = relation.project(", ".join(columns)).order("prediction_week_index").fetchall()
-    return [PredictionWeek(*row) for row in rows]
+    code = run_variables(Path.cwd())["feature_code_version"]
+
+    def made_by_this_run(fingerprint: str) -> str:
+        return hashlib.md5(f"{fingerprint}{code}".encode(), usedforsecurity=False).hexdigest()
+
+    return [
+        replace(
+            week,
+            example_fingerprint=made_by_this_run(week.example_fingerprint),
+            build_fingerprint=made_by_this_run(week.build_fingerprint),
+        )
+        for week in (PredictionWeek(*row) for row in rows)
+    ]
 
 
 def stream(

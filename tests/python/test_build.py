@@ -455,14 +455,47 @@ def test_a_full_refresh_in_slices_of_customers_and_of_weeks_gives_the_same(past_
         assert len({*re.findall(rf"\b{key} between ([1-9]\d*) and (\d+)", log)}) >= 2
 
 
+def copy_project(folder: Path) -> None:
+    """Copy what dbt reads, for a test that edits it."""
+    for name in ("models", "macros", "seeds", "tests/generic", "python"):
+        shutil.copytree(conftest.PROJECT / name, folder / name)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(conftest.PROJECT / name, folder / name)
+
+
+def test_models_built_alone_are_made_by_the_code_that_runs(
+    past_week_from_full_data: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the weeks, which are not selected, know other code: an edit shows, and so does its end."""
+    warehouse = past_week_from_full_data
+    before = fingerprints(warehouse, ("features", "ml"))
+
+    def made_anew() -> bool:
+        result = warehouse.dbt("run", "--select", "customer_features", "tifu_knn")
+        assert result.returncode == 0, result.stdout[-6000:]
+        anew = {"customer_features: 0 weeks to build" not in result.stdout, "tifu_knn, week" in result.stdout}
+        assert len(anew) == 1, result.stdout
+        return anew.pop()
+
+    copy_project(tmp_path)
+    model = tmp_path / "models/features/customer_features.sql"
+    weeks = "cast(aggregated.weeks_with_visits as float)"
+    assert weeks in model.read_text()
+    model.write_text(model.read_text().replace(weeks, "cast(-aggregated.weeks_with_visits as float)"))
+    with monkeypatch.context() as edited:
+        edited.setattr(conftest, "PROJECT", tmp_path)
+        assert made_anew()
+        assert warehouse.query("select max(weeks_with_visits) < 0 from features.customer_features") == [(True,)]
+        assert not made_anew()
+    assert made_anew()
+    assert fingerprints(warehouse, ("features", "ml")) == before
+
+
 @pytest.mark.parametrize("forgotten", ["description", "range"])
 def test_a_feature_must_be_documented(
     past_week_from_full_data: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str
 ) -> None:
-    for name in ("models", "macros", "seeds", "tests/generic", "python"):
-        shutil.copytree(conftest.PROJECT / name, tmp_path / name)
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(conftest.PROJECT / name, tmp_path / name)
+    copy_project(tmp_path)
     documentation = tmp_path / "models/features/_features__models.yml"
     line = {
         "description": "        description: Weeks in a row with a visit, up to the last one.\n",
