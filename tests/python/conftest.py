@@ -34,6 +34,13 @@ def undecided_network(features: int) -> Network:
     return Network(standardizer, [[(np.zeros((features, 1)), np.zeros(1))]], passes=0)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a warehouse, where tests run in several processes: each process builds its own."""
+    for item in items:
+        shared = "full_warehouse" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("full_warehouse" if shared else item.path.name))
+
+
 @dataclass
 class Warehouse:
     """A warehouse file that dbt builds into, with the vars of its builds."""
@@ -74,12 +81,13 @@ class Warehouse:
         output, _ = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, "")
 
-    def build(self, *, with_tests: bool = True) -> None:
-        """Run ``dbt build`` and fail the test with its output if it fails.
+    def build(self, *selection: str, with_tests: bool = True) -> None:
+        """Run ``dbt build`` of all that is selected, and fail the test with its output if it fails.
 
         Data and unit tests take as long as the tables of a small shop: one build of each retailer runs them.
         """
-        result = self.dbt("build", *(() if with_tests else WITHOUT_TESTS))
+        selected = ("--select", *selection) if selection else ()
+        result = self.dbt("build", *selected, *(() if with_tests else WITHOUT_TESTS))
         assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
 
     def query(self, sql: str, *parameters: object) -> list[tuple]:
