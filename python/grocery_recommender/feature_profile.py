@@ -8,6 +8,7 @@ Redundancy: average-linkage agglomerative clustering on 1 - |r|, r being Pearson
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,68 +77,89 @@ def feature_profile(
         return SCHEMA.empty_table()
     train = samples["train"]
     names = [name for name in classifier.feature_names(train.schema) if name != "example_weight"]
+    pair_weights = {role: _weights(sample) for role, sample in samples.items()}
+    labels = {
+        role: sample["was_bought"].to_numpy().astype(float) for role, sample in samples.items() if role != "score"
+    }
     profiles = []
     for name in names:
-        reference = _values(train, name)
-        edges = _decile_edges(*reference)
+        values = {role: sample[name].to_numpy().astype(float) for role, sample in samples.items()}
+        distributions = {role: Distribution.of(values[role], pair_weights[role]) for role in samples}
         for role, sample in samples.items():
-            values, weights = _values(sample, name)
-            strength = squared_correlation(values, weights, _labels(sample)) if role != "score" else None
-            stability = population_stability_index(*reference, values, weights, edges)
+            labelled = role in labels
+            strength = squared_correlation(values[role], pair_weights[role], labels[role]) if labelled else None
+            stability = population_stability_index(distributions["train"], distributions[role])
             profiles.append(
                 {"week_role": role, "feature": name, "pairs": sample.num_rows}
-                | _distribution(values, weights)
+                | distributions[role].figures()
                 | {"squared_correlation": strength, "population_stability_index": stability}
             )
     strengths = {row["feature"]: row["squared_correlation"] for row in profiles if row["week_role"] == "train"}
-    clusters = redundancy_clusters({name: _values(train, name) for name in names}, strengths)
+    columns = {name: train[name].to_numpy().astype(float) for name in names}
+    clusters = redundancy_clusters(columns, pair_weights["train"], strengths)
     rows = [row | clusters.get(row["feature"], {"is_strongest_of_cluster": False}) for row in profiles]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def population_stability_index(
-    expected: np.ndarray,
-    expected_weights: np.ndarray,
-    actual: np.ndarray,
-    actual_weights: np.ndarray,
-    edges: np.ndarray | None = None,
-) -> float:
+@dataclass(frozen=True)
+class Distribution:
+    """How a feature's values are distributed over weighted rows.
+
+    ``values`` are the distinct ones in order, ``weights`` what the rows of each weigh, both of shape ``(distinct,)``;
+    ``missing_weight`` is what the rows without a value weigh.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    missing_weight: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, weights: np.ndarray) -> Distribution:
+        """The distribution of values, NaN where they are missing, and of the rows' weights, shape ``(rows,)`` each."""
+        known = ~np.isnan(values)
+        distinct, position = np.unique(values[known], return_inverse=True)
+        return cls(distinct, np.bincount(position, weights[known], len(distinct)), float(weights[~known].sum()))
+
+    def quantiles(self, shares: np.ndarray) -> np.ndarray:
+        """The least values at which the given shares of the weight are reached; empty where all values are missing."""
+        if not self.values.size:
+            return self.values
+        reached = np.cumsum(self.weights)
+        positions = np.searchsorted(reached, np.asarray(shares) * reached[-1], side="left")
+        return self.values[np.minimum(positions, len(reached) - 1)]
+
+    def bin_shares(self, edges: np.ndarray) -> np.ndarray:
+        """Shares of the weight up to each edge, beyond the last one, and missing: shape ``(edges + 2,)``."""
+        reached = np.concatenate([[0], np.cumsum(self.weights)])
+        up_to_edges = reached[np.searchsorted(self.values, edges, side="right")]
+        counts = np.append(np.diff(up_to_edges, prepend=0, append=reached[-1]), self.missing_weight)
+        return counts / counts.sum()
+
+    def figures(self) -> dict[str, Any]:
+        """What the profile says of the distribution."""
+        known_weight = self.weights.sum()
+        missing_share = self.missing_weight / (known_weight + self.missing_weight)
+        figures: dict[str, Any] = {"missing_share": _rounded(missing_share), "distinct_values": len(self.values)}
+        if not self.values.size:
+            return figures
+        mean = np.average(self.values, weights=self.weights)
+        variance = np.average((self.values - mean) ** 2, weights=self.weights)
+        quantiles = self.quantiles(np.array(QUANTILES)).tolist()
+        return (
+            figures
+            | {"mean": _rounded(mean), "standard_deviation": _rounded(np.sqrt(variance))}
+            | {f"quantile_{round(100 * share):02d}": value for share, value in zip(QUANTILES, quantiles, strict=True)}
+        )
+
+
+def population_stability_index(expected: Distribution, actual: Distribution) -> float:
     """How far a distribution has moved from the expected one, over the expected one's deciles and a bin of missing.
 
-    Parameters
-    ----------
-    expected, actual
-        Values, shape ``(rows,)`` each; NaN is missing.
-    expected_weights, actual_weights
-        How many rows each row stands for.
-    edges
-        Upper edges of the bins, where the expected deciles are known already.
-
-    Returns
-    -------
-    float
-        0 where both are alike.
+    0 where both are alike.
     """
-    if edges is None:
-        edges = _decile_edges(expected, expected_weights)
-    shares = []
-    for values, weights in ((expected, expected_weights), (actual, actual_weights)):
-        bins = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
-        counts = np.bincount(bins, weights=weights, minlength=len(edges) + 2)
-        shares.append(np.maximum(counts / counts.sum(), SMALLEST_SHARE))
-    p, q = shares
+    edges = np.unique(expected.quantiles(np.arange(1, STABILITY_BINS) / STABILITY_BINS))
+    p, q = (np.maximum(distribution.bin_shares(edges), SMALLEST_SHARE) for distribution in (expected, actual))
     return _rounded(np.sum((p - q) * np.log(p / q)))
-
-
-def weighted_quantiles(values: np.ndarray, weights: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """The least values at which the given shares of the weight are reached; empty where all values are missing."""
-    known = ~np.isnan(values)
-    if not known.any():
-        return np.empty(0)
-    distinct, position = np.unique(values[known], return_inverse=True)
-    reached = np.cumsum(np.bincount(position, weights=weights[known]))
-    positions = np.searchsorted(reached, np.asarray(quantiles) * reached[-1], side="left")
-    return distinct[np.minimum(positions, len(distinct) - 1)]
 
 
 def squared_correlation(values: np.ndarray, weights: np.ndarray, was_bought: np.ndarray) -> float:
@@ -151,14 +173,16 @@ def squared_correlation(values: np.ndarray, weights: np.ndarray, was_bought: np.
 
 
 def redundancy_clusters(
-    columns: dict[str, tuple[np.ndarray, np.ndarray]], strengths: dict[str, float]
+    columns: dict[str, np.ndarray], weights: np.ndarray, strengths: dict[str, float]
 ) -> dict[str, dict[str, Any]]:
     """Features that say the same, by average linkage on 1 - |r|.
 
     Parameters
     ----------
     columns
-        Values and weights of each feature, shape ``(rows,)``; missing counts as the mean.
+        Values of each feature, shape ``(rows,)``; missing counts as the mean.
+    weights
+        How many rows each row stands for.
     strengths
         What makes a member the strongest of its cluster, by feature.
 
@@ -169,7 +193,7 @@ def redundancy_clusters(
         ``is_strongest_of_cluster``, for each feature that varies.
     """
     standardized = {}
-    for name, (values, weights) in columns.items():
+    for name, values in columns.items():
         known = ~np.isnan(values)
         if not known.any():
             continue
@@ -216,35 +240,11 @@ def _samples(
     return samples
 
 
-def _values(sample: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values of a feature, and how many pairs each row stands for."""
-    is_weighted = "example_weight" in sample.column_names
-    weights = sample["example_weight"].to_numpy().astype(float) if is_weighted else np.ones(sample.num_rows)
-    return sample[name].to_numpy().astype(float), weights
-
-
-def _labels(sample: pa.Table) -> np.ndarray:
-    return sample["was_bought"].to_numpy().astype(float)
-
-
-def _decile_edges(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.unique(weighted_quantiles(values, weights, np.arange(1, STABILITY_BINS) / STABILITY_BINS))
-
-
-def _distribution(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
-    known = ~np.isnan(values)
-    missing = 1 - weights[known].sum() / weights.sum()
-    figures: dict[str, Any] = {"missing_share": _rounded(missing), "distinct_values": len(np.unique(values[known]))}
-    if not known.any():
-        return figures
-    mean = np.average(values[known], weights=weights[known])
-    variance = np.average((values[known] - mean) ** 2, weights=weights[known])
-    quantiles = weighted_quantiles(values, weights, np.array(QUANTILES)).tolist()
-    return (
-        figures
-        | {"mean": _rounded(mean), "standard_deviation": _rounded(np.sqrt(variance))}
-        | {f"quantile_{round(100 * share):02d}": value for share, value in zip(QUANTILES, quantiles, strict=True)}
-    )
+def _weights(sample: pa.Table) -> np.ndarray:
+    """How many pairs each row stands for."""
+    if "example_weight" not in sample.column_names:
+        return np.ones(sample.num_rows)
+    return sample["example_weight"].to_numpy().astype(float)
 
 
 def _rounded(value: float) -> float:

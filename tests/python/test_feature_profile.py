@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 from grocery_recommender import feature_profile
+from grocery_recommender.feature_profile import Distribution
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 WEEKS = [
@@ -14,25 +15,37 @@ WEEKS = [
 ]
 
 
+def unweighted(values: np.ndarray) -> Distribution:
+    return Distribution.of(values, np.ones(len(values)))
+
+
 def test_stability_is_zero_for_the_same_and_grows_with_the_shift() -> None:
-    values, ones = np.arange(1000.0), np.ones(1000)
-    assert feature_profile.population_stability_index(values, ones, values, ones) == 0
-    little = feature_profile.population_stability_index(values, ones, values + 50, ones)
-    much = feature_profile.population_stability_index(values, ones, values + 400, ones)
+    values = np.arange(1000.0)
+    same, little, much = (
+        feature_profile.population_stability_index(unweighted(values), unweighted(values + shift))
+        for shift in (0, 50, 400)
+    )
+    assert same == 0
     assert 0 < little < 0.25 < much
 
 
 def test_stability_by_hand() -> None:
     """Half of the pairs are missing later, none before: (.5 - .0001) ln(.5 / .0001) and (1 - .5) ln(1 / .5)."""
-    before, after = np.ones(4), np.array([1, 1, np.nan, np.nan])
-    index = feature_profile.population_stability_index(before, np.ones(4), after, np.ones(4))
+    before, after = unweighted(np.ones(4)), unweighted(np.array([1, 1, np.nan, np.nan]))
+    index = feature_profile.population_stability_index(before, after)
     assert index == pytest.approx(0.4999 * np.log(5000) + 0.5 * np.log(2), abs=1e-9)
 
 
 def test_quantiles_weigh_rows() -> None:
-    values, weights = np.array([3.0, 1.0, np.nan, 2.0]), np.array([1.0, 8.0, 100.0, 1.0])
-    assert feature_profile.weighted_quantiles(values, weights, np.array([0.5, 0.85, 1])).tolist() == [1, 2, 3]
-    assert feature_profile.weighted_quantiles(np.array([np.nan]), np.ones(1), np.array([0.5])).size == 0
+    distribution = Distribution.of(np.array([3.0, 1.0, np.nan, 2.0]), np.array([1.0, 8.0, 100.0, 1.0]))
+    assert distribution.quantiles(np.array([0.5, 0.85, 1])).tolist() == [1, 2, 3]
+    assert Distribution.of(np.array([np.nan]), np.ones(1)).quantiles(np.array([0.5])).size == 0
+
+
+def test_bins_hold_their_upper_edges() -> None:
+    values, weights = np.array([0.0, 1.0, 2.0, 2.0, 9.0, np.nan]), np.array([1.0, 2.0, 3.0, 1.0, 2.0, 1.0])
+    shares = Distribution.of(values, weights).bin_shares(np.array([1.0, 1.5, 2.0]))
+    assert shares.tolist() == [0.3, 0, 0.4, 0.2, 0.1]
 
 
 def test_squared_correlation_is_that_of_the_weighted_pairs() -> None:
@@ -55,8 +68,7 @@ def test_redundant_features_share_a_cluster_named_by_the_strongest() -> None:
         "missing": np.full(500, np.nan),
     }
     strengths = {"signal": 0.1, "negated": 0.2, "other": 0.3, "constant": 0, "missing": 0}
-    weighted = {name: (values, np.ones(500)) for name, values in columns.items()}
-    assert feature_profile.redundancy_clusters(weighted, strengths) == {
+    assert feature_profile.redundancy_clusters(columns, np.ones(500), strengths) == {
         "other": {"redundancy_cluster": 1, "is_strongest_of_cluster": True},
         "negated": {"redundancy_cluster": 2, "is_strongest_of_cluster": True},
         "signal": {"redundancy_cluster": 2, "is_strongest_of_cluster": False},
