@@ -34,6 +34,7 @@ def undecided_network(features: int) -> Network:
     return Network(standardizer, [[(np.zeros((features, 1)), np.zeros(1))]], passes=0)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a warehouse, where tests run in several processes: each process builds its own."""
     for item in items:
