@@ -5,8 +5,8 @@ LINT_BIN := $(LINT_VENV)/bin
 CLIENTS_VENV := .venv-clients
 RETAILERS := complete_journey lgsr
 PYTHON ?= python3.11
-# Tests in two processes, in the order of their files, of which the longest stands near the front.
-IN_TWO := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+# Tests in two processes, file by file in their order: the longest stands near the front.
+IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: build build-spark test test-spark coverage faults lint lint-sql format bench backtest tune report metrics docs clean
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import pytest
 from grocery_recommender.network import Network, Standardizer
 from grocery_recommender.run_variables import complete_journey_folder
 
@@ -32,14 +31,6 @@ def undecided_network(features: int) -> Network:
     """A network of so many features that finds a purchase as likely as none."""
     standardizer = Standardizer(np.zeros(features), np.ones(features), np.array([], dtype=int))
     return Network(standardizer, [[(np.zeros((features, 1)), np.zeros(1))]], passes=0)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a warehouse, where tests run in several processes: each process builds its own."""
-    for item in items:
-        shared = "full_warehouse" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("full_warehouse" if shared else item.path.name))
 
 
 @dataclass
@@ -131,13 +122,3 @@ def fingerprints(warehouse: Warehouse, schemas: tuple[str, ...]) -> dict[str, tu
         f"{schema}.{table}": warehouse.query(f"select count(*), bit_xor(hash(t)) from {schema}.{table} as t")[0]
         for schema, table in tables
     }
-
-
-@pytest.fixture(scope="session")
-def full_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """Three hundred households with their whole year, built once."""
-    folder = tmp_path_factory.mktemp("full")
-    data = cut_complete_journey(folder / "data", households=300)
-    warehouse = Warehouse(folder, {"complete_journey_path": str(data), "training_weeks": TRAINING_WEEKS})
-    warehouse.build()
-    return warehouse

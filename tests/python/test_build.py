@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import subprocess
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,16 @@ PAST_WEEK = 50
 FAVOURITE = "1082185"
 HOLDOUT_SHARE = 0.2
 BUILT_SCHEMAS = ("staging", "core", "grid", "features", "ml", "marts")
+
+
+@pytest.fixture(scope="module")
+def full_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Three hundred households with their whole year."""
+    folder = tmp_path_factory.mktemp("full")
+    data = cut_complete_journey(folder / "data", households=300)
+    warehouse = Warehouse(folder, {"complete_journey_path": str(data), "training_weeks": TRAINING_WEEKS})
+    warehouse.build()
+    return warehouse
 
 
 @pytest.fixture(scope="module")
@@ -501,3 +513,76 @@ def test_a_feature_must_be_documented(
         f"customer_features.streak_weeks has no {'description' if forgotten == 'description' else 'config.meta.range'}"
         in result.stdout
     )
+
+
+# --- readers of a publication, other than the DuckDB that wrote it --------------------------------------------------
+
+READERS = conftest.PROJECT / ".venv-clients" / "bin" / "python"
+# What each reader is asked: how many rows, and how many listed products a recommendation holds as well.
+QUESTIONS = """
+select
+    (select count(*) from marts.recommendations) as recommended,
+    (select count(*) from marts.shopping_lists) as listed,
+    (
+        select count(*) from marts.shopping_lists
+        inner join marts.recommendations using (target_week, customer_id, product_id)
+    ) as both,
+    (select max(purchase_probability) from marts.recommendations) as highest_probability
+"""
+
+CLIENTS = {
+    "duckdb_1_4": """
+        import duckdb
+        assert duckdb.__version__.startswith("1.4."), duckdb.__version__
+        with duckdb.connect(str(current / "serving.duckdb"), read_only=True) as marts:
+            answers = marts.execute(questions).fetchone()
+        """,
+    "adbc": """
+        from adbc_driver_manager import dbapi
+        import _duckdb
+        options = {"path": str(current / "serving.duckdb"), "access_mode": "READ_ONLY"}
+        with (
+            dbapi.connect(driver=_duckdb.__file__, entrypoint="duckdb_adbc_init", db_kwargs=options) as marts,
+            marts.cursor() as cursor,
+        ):
+            cursor.execute(questions)
+            answers = cursor.fetchone()
+        """,
+    "polars": """
+        import polars
+        recommended = polars.scan_parquet(current / "recommendations.parquet")
+        listed = polars.scan_parquet(current / "shopping_lists.parquet")
+        both = listed.join(recommended, on=["target_week", "customer_id", "product_id"])
+        lengths = [frame.select(polars.len()).collect().item() for frame in (recommended, listed, both)]
+        answers = [*lengths, recommended.select(polars.max("purchase_probability")).collect().item()]
+        """,
+    "pandas": """
+        import pandas
+        recommended = pandas.read_parquet(current / "recommendations.parquet")
+        listed = pandas.read_parquet(current / "shopping_lists.parquet")
+        both = listed.merge(recommended, on=["target_week", "customer_id", "product_id"])
+        answers = [len(recommended), len(listed), len(both), recommended["purchase_probability"].max()]
+        """,
+}
+
+
+@pytest.mark.skipif(not READERS.exists(), reason="`make test` installs the readers into .venv-clients")
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_reader_finds_what_the_warehouse_holds(full_warehouse: Warehouse, client: str) -> None:
+    script = "\n".join(
+        [
+            "import json, sys",
+            "from pathlib import Path",
+            "current, questions = Path(sys.argv[1]).resolve(), sys.argv[2]",
+            *(line.removeprefix(" " * 8) for line in CLIENTS[client].splitlines()),
+            "print(json.dumps([float(answer) for answer in answers]))",
+        ]
+    )
+    published = full_warehouse.folder / "published" / "current"
+    process = subprocess.run(
+        [READERS, "-c", script, published, QUESTIONS], capture_output=True, text=True, check=False, cwd=Path("/")
+    )
+    assert process.returncode == 0, process.stderr
+    (expected,) = full_warehouse.query(QUESTIONS)
+    assert json.loads(process.stdout) == [float(answer) for answer in expected]
+    assert 0 < expected[2] <= expected[1] < expected[0]
