@@ -82,6 +82,11 @@ class Warehouse:
         result = self.dbt("build", *selected, *(() if with_tests else WITHOUT_TESTS))
         assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
 
+    def log(self) -> str:
+        """What dbt has written down of all runs; of ten megabytes it makes a file of its own."""
+        files = sorted((self.folder / "logs").glob("dbt.log*"), reverse=True)
+        return "".join(file.read_text() for file in files)
+
     def query(self, sql: str, *parameters: object) -> list[tuple]:
         """Rows of a query on the built warehouse."""
         with duckdb.connect(str(self.path), read_only=True) as connection:

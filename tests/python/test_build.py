@@ -453,7 +453,7 @@ def test_a_full_refresh_in_slices_of_customers_and_of_weeks_gives_the_same(past_
     assert result.returncode == 0, result.stdout[-6000:]
     assert fingerprints(in_slices, ("grid", "features", "ml")) == before
     assert len(before) >= 10
-    log = (in_slices.folder / "logs" / "dbt.log").read_text()
+    log = in_slices.log()
     for key in ("customer_key", "week_index"):
         assert len({*re.findall(rf"\b{key} between ([1-9]\d*) and (\d+)", log)}) >= 2
 

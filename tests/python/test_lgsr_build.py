@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 import pytest
 from conftest import Warehouse, fingerprints
@@ -104,7 +102,7 @@ def test_a_weekly_run_gives_what_a_build_from_nothing_gives(
 
 
 def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehouse) -> None:
-    log = (Path(weekly_warehouse.folder) / "logs" / "dbt.log").read_text()
+    log = weekly_warehouse.log()
     # Few customers teach for 26 weeks. Of 29 prediction weeks one only is neither new, nor looks back to a corrected
     # week, nor learns from one.
     assert "customer_item_features: 28 weeks to build, 1 kept" in log
