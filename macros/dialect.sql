@@ -129,20 +129,7 @@
 {%- endmacro %}
 
 
-{# What the code and the vars of this run are, as a string: stored rows are only reused under the same. The target week,
-   the paths and how much is done at a time are left out: they say which rows there are and when, not what is in one. #}
-{% macro code_fingerprint() -%}
-    {%- set settings = {} -%}
-    {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
-        {%- if name != 'target_week' and not name.endswith('_path') and not name.endswith('_at_a_time') -%}
-            {%- do settings.update({name: value}) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    concat({{ run_variable('feature_code_version') }}, '{{ local_md5(tojson(settings, sort_keys=true)) }}')
-{%- endmacro %}
-
-
-{# What the plugin of the engine tells each connection: feature_code_version, evaluation_code_version. #}
+{# What the plugin of the engine tells each connection: made_by, evaluation_code_version. #}
 {% macro run_variable(name) -%}
     {{ return(adapter.dispatch('run_variable')(name)) }}
 {%- endmacro %}

@@ -12,11 +12,7 @@ from grocery_recommender.run_variables import run_variables
 
 
 class Plugin(BasePlugin):
-    """Makes the warehouse folder, and tells DuckDB where the packaged data are and which code runs."""
-
-    def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Read the code once per process; every cursor is told its version."""
-        self.variables = run_variables(Path.cwd())
+    """Makes the warehouse folder, and tells DuckDB where the packaged data are, which code runs, by which vars."""
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Create the folder of the warehouse file, so that a bare ``dbt build`` works."""
@@ -24,6 +20,6 @@ class Plugin(BasePlugin):
             Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_cursor(self, cursor: Any) -> None:
-        """Set the DuckDB variables that SQL reads: the packaged data's folder and the code versions."""
-        for name, value in self.variables.items():
+        """Set the DuckDB variables that SQL reads; a process may run dbt several times on one connection."""
+        for name, value in run_variables(Path.cwd()).items():
             cursor.execute(f"set variable {name} = ?", [value])

@@ -1,7 +1,7 @@
 """Work that is done one prediction week at a time, and not again while nothing changed.
 
 The Python side of the materialization `per_prediction_week`: a stored week is kept while its
-``build_fingerprint`` is made of the one that ``prediction_weeks`` gives and of the code that runs.
+``build_fingerprint`` is made of the one that ``prediction_weeks`` gives and of the code and vars that run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PredictionWeek:
 
     ``fitted_for_week`` is the target week of the runs that score the week, None where it only teaches;
     ``training_weeks`` is how many weeks the runs learn from that are fitted for this week, None where none are.
-    The fingerprints are those of the table and of the code that runs, which may be newer where a model is built alone.
+    The fingerprints are those of the table and of this run's code and vars: others, where a model is built alone.
     """
 
     prediction_week: int
@@ -45,10 +45,10 @@ def read(relation: Any) -> list[PredictionWeek]:
     """The rows of ``prediction_weeks``, in order of time."""
     columns = list(PredictionWeek.__dataclass_fields__)
     rows = relation.project(", ".join(columns)).order("prediction_week_index").fetchall()
-    code = run_variables(Path.cwd())["feature_code_version"]
+    made_by = run_variables(Path.cwd())["made_by"]
 
     def made_by_this_run(fingerprint: str) -> str:
-        return hashlib.md5(f"{fingerprint}{code}".encode(), usedforsecurity=False).hexdigest()
+        return hashlib.md5(f"{fingerprint}{made_by}".encode(), usedforsecurity=False).hexdigest()
 
     return [
         replace(

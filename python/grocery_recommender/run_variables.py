@@ -1,11 +1,17 @@
-"""What SQL cannot know by itself, whatever the engine: where the packaged data are, and which code runs."""
+"""What SQL cannot know by itself, whatever the engine: where the packaged data are, which code runs, by which vars."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from dbt.flags import get_flags
+from dbt_common.invocation import get_invocation_id
 
 
 def complete_journey_folder() -> str:
@@ -86,17 +92,39 @@ def _release(library: str) -> str:
         return ""
 
 
+def settings_version(variables: dict[str, Any]) -> str:
+    """First 12 hex digits of the SHA-256 over the vars of a run, in whatever order they were given.
+
+    The target week, the paths and how much is done at a time are left out: they say which rows there are and when they
+    are made, not what is in one. Defaults are part of ``dbt_project.yml``, and so of the code.
+    """
+    settings = {
+        name: value
+        for name, value in variables.items()
+        if name != "target_week" and not name.endswith(("_path", "_at_a_time"))
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def run_variables(project_folder: Path) -> dict[str, str]:
     """Values that the plugin of an engine hands to its connections; macros read them by ``run_variable``.
+
+    ``made_by`` is who makes the rows of a prediction week, code and vars: stored rows are only reused under the same.
 
     Parameters
     ----------
     project_folder
-        The folder of ``dbt_project.yml``.
+        The folder of ``dbt_project.yml``. It is read once per invocation of dbt.
     """
+    return dict(_variables_of_invocation(project_folder, get_invocation_id()))
+
+
+@lru_cache(maxsize=1)
+def _variables_of_invocation(project_folder: Path, invocation_id: str) -> dict[str, str]:
+    features = code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES)
     return {
         "complete_journey_package": complete_journey_folder(),
-        "feature_code_version": code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES),
+        "made_by": features + settings_version(getattr(get_flags(), "VARS", {})),
         "learning_code_version": code_version(project_folder, LEARNING_CODE, LEARNING_LIBRARIES),
         "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, LEARNING_LIBRARIES),
     }

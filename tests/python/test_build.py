@@ -466,10 +466,10 @@ def copy_project(folder: Path) -> None:
         shutil.copy(conftest.PROJECT / name, folder / name)
 
 
-def test_models_built_alone_are_made_by_the_code_that_runs(
+def test_models_built_alone_are_made_by_the_code_and_vars_that_run(
     past_week_from_full_data: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though the weeks, which are not selected, know other code: an edit shows, and so does its end."""
+    """Though the weeks, which are not selected, know others: an edit or another var shows, and so does its end."""
     warehouse = past_week_from_full_data
     before = fingerprints(warehouse, ("features", "ml"))
 
@@ -490,6 +490,10 @@ def test_models_built_alone_are_made_by_the_code_that_runs(
         assert made_anew()
         assert warehouse.query("select max(weeks_with_visits) < 0 from features.customer_features") == [(True,)]
         assert not made_anew()
+    with monkeypatch.context() as other_vars:
+        other_vars.setitem(warehouse.variables, "new_candidates_from_neighbours", 7)
+        assert made_anew()
+        assert warehouse.query("select max(tifu_rank) from ml.tifu_knn where not is_repeat") == [(7,)]
     assert made_anew()
     assert fingerprints(warehouse, ("features", "ml")) == before
 
