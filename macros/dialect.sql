@@ -129,7 +129,7 @@
 {%- endmacro %}
 
 
-{# What the plugin of the engine tells each connection: made_by, evaluation_code_version. #}
+{# What the plugin of the engine tells each connection: feature_code_version, evaluation_code_version. #}
 {% macro run_variable(name) -%}
     {{ return(adapter.dispatch('run_variable')(name)) }}
 {%- endmacro %}

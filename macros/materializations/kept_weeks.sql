@@ -23,7 +23,7 @@
 
 {# The fingerprint of what was seen, and of who makes something of it. #}
 {% macro made_by_this_run(fingerprint) -%}
-    md5(concat({{ fingerprint }}, {{ run_variable('made_by') }}))
+    md5(concat({{ fingerprint }}, {{ run_variable('feature_code_version') }}))
 {%- endmacro %}
 
 

@@ -110,7 +110,7 @@ final as (
             cast(basket_content.fingerprint as string),
             cast(product_content.fingerprint as string),
             cast(coalesce(customer_content.fingerprint, 0) as string),
-            {{ run_variable('made_by') }}
+            {{ run_variable('feature_code_version') }}
         )) as build_fingerprint
     from weeks
     inner join line_content on weeks.week_index = line_content.week_index

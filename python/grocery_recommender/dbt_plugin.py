@@ -12,7 +12,7 @@ from grocery_recommender.run_variables import run_variables
 
 
 class Plugin(BasePlugin):
-    """Makes the warehouse folder, and tells DuckDB where the packaged data are, which code runs, by which vars."""
+    """Makes the warehouse folder, and tells DuckDB where the packaged data are, and which code runs."""
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Create the folder of the warehouse file, so that a bare ``dbt build`` works."""

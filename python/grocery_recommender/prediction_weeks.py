@@ -45,10 +45,10 @@ def read(relation: Any) -> list[PredictionWeek]:
     """The rows of ``prediction_weeks``, in order of time."""
     columns = list(PredictionWeek.__dataclass_fields__)
     rows = relation.project(", ".join(columns)).order("prediction_week_index").fetchall()
-    made_by = run_variables(Path.cwd())["made_by"]
+    code = run_variables(Path.cwd())["feature_code_version"]
 
     def made_by_this_run(fingerprint: str) -> str:
-        return hashlib.md5(f"{fingerprint}{made_by}".encode(), usedforsecurity=False).hexdigest()
+        return hashlib.md5(f"{fingerprint}{code}".encode(), usedforsecurity=False).hexdigest()
 
     return [
         replace(

@@ -1,15 +1,17 @@
-"""What SQL cannot know by itself, whatever the engine: where the packaged data are, which code runs, by which vars."""
+"""What SQL cannot know by itself, whatever the engine: where the packaged data are, and which code and vars run."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import json
+import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import yaml
 from dbt.flags import get_flags
 from dbt_common.invocation import get_invocation_id
 
@@ -27,7 +29,6 @@ def complete_journey_folder() -> str:
 
 # What decides the rows of a prediction week: all that lies upstream of the classifier.
 FEATURE_CODE = (
-    "dbt_project.yml",
     "macros",
     "models/staging",
     "models/core",
@@ -59,26 +60,47 @@ FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
 LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")
 
 
-def code_version(project_folder: Path, parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
-    """First 12 hex digits of the SHA-256 over the SQL and Python of some parts of the project, and over releases.
+# How SQL and Python models read a var.
+READS_VAR = re.compile(rb"\b(?:var|meta_get)\(\s*['\"](\w+)")
+# These say which rows there are, when they are made and who sees them, not what is in one.
+CHANGES_NO_ROW = re.compile(r"target_week|max_rejected_share|holdout_share|\w+_path|\w+_at_a_time")
+
+
+def code_version(
+    project_folder: Path, parts: tuple[str, ...], libraries: tuple[str, ...], variables: dict[str, Any]
+) -> str:
+    """First 12 hex digits of the SHA-256 over some parts of the project, the vars that they read, and releases.
+
+    A var counts by its value, wherever that was given.
 
     Parameters
     ----------
     project_folder
-        The folder of ``dbt_project.yml``.
+        The folder of ``dbt_project.yml``, which counts whole but for the vars.
     parts
-        Files and folders in it. Documentation and tests do not count.
+        Files and folders in it whose SQL and Python count. Documentation and tests do not.
     libraries
         Packages whose installed releases count.
+    variables
+        What the command line says instead of the defaults of ``dbt_project.yml``.
     """
     code: list[Path] = []
     for part in parts:
         path = project_folder / part
         code += [path] if path.is_file() else [*path.rglob("*.sql"), *path.rglob("*.py")]
     digest = hashlib.sha256()
+    project_file = (project_folder / "dbt_project.yml").read_bytes()
+    read = set(READS_VAR.findall(project_file))
     for path in sorted(set(code)):
+        content = path.read_bytes()
         digest.update(path.relative_to(project_folder).as_posix().encode())
-        digest.update(path.read_bytes())
+        digest.update(content)
+        read.update(READS_VAR.findall(content))
+    project = yaml.safe_load(project_file)
+    values = project.pop("vars") | variables
+    changes_rows = (name for name in map(bytes.decode, read) if not CHANGES_NO_ROW.fullmatch(name))
+    project["vars"] = {name: values.get(name) for name in changes_rows}
+    digest.update(json.dumps(project, sort_keys=True, default=str).encode())
     for library in libraries:
         digest.update(f"{library}=={_release(library)}".encode())
     return digest.hexdigest()[:12]
@@ -92,24 +114,8 @@ def _release(library: str) -> str:
         return ""
 
 
-def settings_version(variables: dict[str, Any]) -> str:
-    """First 12 hex digits of the SHA-256 over the vars of a run, in whatever order they were given.
-
-    The target week, the paths and how much is done at a time are left out: they say which rows there are and when they
-    are made, not what is in one. Defaults are part of ``dbt_project.yml``, and so of the code.
-    """
-    settings = {
-        name: value
-        for name, value in variables.items()
-        if name != "target_week" and not name.endswith(("_path", "_at_a_time"))
-    }
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def run_variables(project_folder: Path) -> dict[str, str]:
     """Values that the plugin of an engine hands to its connections; macros read them by ``run_variable``.
-
-    ``made_by`` is who makes the rows of a prediction week, code and vars: stored rows are only reused under the same.
 
     Parameters
     ----------
@@ -120,11 +126,11 @@ def run_variables(project_folder: Path) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _variables_of_invocation(project_folder: Path, invocation_id: str) -> dict[str, str]:
-    features = code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES)
+def _variables_of_invocation(project_folder: Path, _invocation_id: str) -> dict[str, str]:
+    variables = getattr(get_flags(), "VARS", {})
     return {
         "complete_journey_package": complete_journey_folder(),
-        "made_by": features + settings_version(getattr(get_flags(), "VARS", {})),
-        "learning_code_version": code_version(project_folder, LEARNING_CODE, LEARNING_LIBRARIES),
-        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, LEARNING_LIBRARIES),
+        "feature_code_version": code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES, variables),
+        "learning_code_version": code_version(project_folder, LEARNING_CODE, LEARNING_LIBRARIES, variables),
+        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, LEARNING_LIBRARIES, variables),
     }

@@ -300,8 +300,11 @@ def test_no_run_saw_a_week_that_it_scores(full_warehouse: Warehouse) -> None:
     assert scored_by == [(52, 52), (53, 53), (54, 54)]
 
 
-def test_a_second_build_changes_nothing(full_warehouse: Warehouse) -> None:
+def test_a_second_build_changes_nothing(full_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its vars say what held before, or what no row depends on."""
     before = fingerprints(full_warehouse, BUILT_SCHEMAS)
+    for name, value in {"observation_weeks": 52, "max_rejected_share": 0.02, "customers_at_a_time": 90}.items():
+        monkeypatch.setitem(full_warehouse.variables, name, value)
     full_warehouse.build(with_tests=False)
     assert fingerprints(full_warehouse, BUILT_SCHEMAS) == before
 

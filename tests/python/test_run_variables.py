@@ -5,69 +5,116 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from conftest import PROJECT
 from dbt.flags import get_flags
 from dbt_common.invocation import reset_invocation_id
 from grocery_recommender import run_variables
-from grocery_recommender.run_variables import LEARNING_LIBRARIES, code_version, settings_version
+from grocery_recommender.run_variables import LEARNING_LIBRARIES, code_version
 
-PARTS = ("dbt_project.yml", "models")
+PARTS = ("models",)
+PROJECT_FILE = """
+name: shop
+vars:
+  observation_weeks: 52
+  lgsr_path: old
+  window_lines_at_a_time: 7
+  target_week: null
+  flyer_items: 20
+"""
+SQL = """
+select {{ var('observation_weeks') }} as weeks from {{ var("lgsr_path") }}
+{{ var('window_lines_at_a_time') }} {{ var('target_week') }}
+"""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "models").mkdir()
-    for name in ("dbt_project.yml", "models/a.sql", "models/a.yml", "models/b.py"):
+    (tmp_path / "dbt_project.yml").write_text(PROJECT_FILE)
+    (tmp_path / "models/a.sql").write_text(SQL)
+    for name in ("models/a.yml", "models/b.py"):
         (tmp_path / name).write_text("old")
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["dbt_project.yml", "models/a.sql", "models/b.py", "models/new.sql"])
+def version_of(project: Path, **variables: object) -> str:
+    return code_version(project, PARTS, LEARNING_LIBRARIES, variables)
+
+
+@pytest.mark.parametrize("name", ["models/a.sql", "models/b.py", "models/new.sql"])
 def test_an_edit_of_code_counts(project: Path, name: str) -> None:
-    before = code_version(project, PARTS, LEARNING_LIBRARIES)
-    (project / name).write_text("new")
-    assert code_version(project, PARTS, LEARNING_LIBRARIES) != before
+    before = version_of(project)
+    (project / name).write_text(SQL + "new")
+    assert version_of(project) != before
+
+
+def test_an_edit_of_the_project_counts(project: Path) -> None:
+    before = version_of(project)
+    (project / "dbt_project.yml").write_text(PROJECT_FILE.replace("shop", "stall"))
+    assert version_of(project) != before
 
 
 def test_an_edit_of_documentation_does_not(project: Path) -> None:
-    before = code_version(project, PARTS, LEARNING_LIBRARIES)
+    before = version_of(project)
     (project / "models" / "a.yml").write_text("new")
-    assert code_version(project, PARTS, LEARNING_LIBRARIES) == before
+    (project / "dbt_project.yml").write_text(f"# A comment.\n{PROJECT_FILE}")
+    assert version_of(project) == before
+
+
+def test_a_var_counts_by_its_value_wherever_given(project: Path) -> None:
+    before = version_of(project)
+    assert version_of(project, observation_weeks=52) == before
+    other = version_of(project, observation_weeks=26)
+    assert other != before
+    (project / "dbt_project.yml").write_text(PROJECT_FILE.replace("52", "26"))
+    assert version_of(project) == other
+
+
+@pytest.mark.parametrize("name", ["lgsr_path", "window_lines_at_a_time", "target_week", "flyer_items"])
+def test_a_var_that_changes_no_row_or_is_not_read_does_not_count(project: Path, name: str) -> None:
+    assert version_of(project, **{name: 1}) == version_of(project)
+
+
+VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+
+
+@pytest.mark.parametrize("parts", [run_variables.FEATURE_CODE, run_variables.EVALUATION_CODE])
+def test_lists_and_flyers_of_other_lengths_cost_no_fit_and_no_measurement(parts: tuple[str, ...]) -> None:
+    before = code_version(PROJECT, parts, (), {})
+    counting = {name for name in VARS if code_version(PROJECT, parts, (), {name: "other"}) != before}
+    of_products = {
+        *("recommendations_per_customer", "new_recommendations_per_customer", "shopping_list_maximum_length"),
+        *("flyer_items_per_customer", "flyer_items_per_category", "flyer_new_item_share", "flyer_minimum_store_share"),
+        *("would_buy_anyway_probability", "reminders_per_customer", "backtest_weeks", "pseudonymous_customer_ids"),
+    }
+    change_no_row = {name for name in VARS if run_variables.CHANGES_NO_ROW.fullmatch(name)}
+    assert counting == set(VARS) - of_products - change_no_row
 
 
 @pytest.mark.parametrize("library", LEARNING_LIBRARIES)
 def test_another_release_of_a_library_counts(project: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    before = code_version(project, PARTS, LEARNING_LIBRARIES)
+    before = version_of(project)
     installed = run_variables.version
     monkeypatch.setattr(run_variables, "version", lambda name: "0" if name == library else installed(name))
-    assert code_version(project, PARTS, LEARNING_LIBRARIES) != before
+    assert version_of(project) != before
 
 
 def test_a_library_may_be_missing(project: Path) -> None:
-    assert code_version(project, PARTS, ("no-such-package",)) != code_version(project, PARTS, ())
-
-
-SETTINGS = {"retailer": "lgsr", "observation_weeks": 26}
-
-
-def test_vars_count_in_any_order() -> None:
-    assert settings_version(SETTINGS) == settings_version(dict(reversed(SETTINGS.items())))
-    assert settings_version(SETTINGS) != settings_version(SETTINGS | {"observation_weeks": 27})
-    assert settings_version(SETTINGS) != settings_version({})
-
-
-@pytest.mark.parametrize("name", ["target_week", "lgsr_path", "offers_path", "customers_at_a_time", "lines_at_a_time"])
-def test_vars_that_change_no_row_do_not_count(name: str) -> None:
-    assert settings_version(SETTINGS | {name: 1}) == settings_version(SETTINGS)
+    assert code_version(project, PARTS, ("no-such-package",), {}) != code_version(project, PARTS, (), {})
 
 
 def test_each_invocation_in_a_process_has_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def made_by(variables: dict[str, object]) -> str:
+    (project / "models/staging").mkdir()
+    (project / "models/staging/a.sql").write_text(SQL)
+
+    def version_of_invocation(**variables: object) -> str:
         monkeypatch.setattr(get_flags(), "VARS", variables, raising=False)
         reset_invocation_id()
-        return run_variables.run_variables(project)["made_by"]
+        return run_variables.run_variables(project)["feature_code_version"]
 
-    first = made_by(SETTINGS)
-    assert made_by({}) != first
-    assert made_by(SETTINGS) == first
-    (project / "dbt_project.yml").write_text("new")
-    assert made_by(SETTINGS) != first
+    first = version_of_invocation()
+    assert version_of_invocation(observation_weeks=26) != first
+    assert version_of_invocation() == first
+    (project / "models/staging/a.sql").write_text(f"{SQL} new")
+    assert version_of_invocation() != first
