@@ -10,11 +10,13 @@
 {%- endmacro %}
 
 
-{# Whether a pair that was not bought is one of those that the classifier learns from. The share is the same for all
-   pairs: LambdaRank compares pairs of a list, and a list with more frequent items than there are teaches a wrong order. #}
-{% macro is_sampled_negative(prediction_week, customer_id, product_id) -%}
-    {{ hash_share("concat_ws('|', cast(" ~ prediction_week ~ " as string), " ~ customer_id ~ ", " ~ product_id ~ ")") }}
-    < {{ var('negative_sampling_share') }}
+{# Whether a pair of the `prediction_week` that was not bought is one of those that the classifier learns from. The share
+   is the same for all pairs of the week: LambdaRank compares pairs of a list, and a list with more frequent items than
+   there are teaches a wrong order. #}
+{% macro is_sampled_negative(customer_id, product_id) -%}
+    {{ hash_share(
+        "concat_ws('|', cast(prediction_week.prediction_week as string), " ~ customer_id ~ ", " ~ product_id ~ ")"
+    ) }} < prediction_week.negative_sampling_share
 {%- endmacro %}
 
 

@@ -102,20 +102,41 @@ fitted_for as (
 
 ),
 
--- Two thousand customers teach all that they can in eight weeks; fewer teach for as many as make up for it, 26 at most.
-fits as (
+-- Two thousand customers teach all that they can in eight weeks, with 12 % of what they did not buy. Fewer teach for as
+-- many weeks as make up for it, 26 at most, and after that with more of what they did not buy.
+lessons as (
 
     select
         with_history.prediction_week,
         with_history.prediction_week_index,
         {% if var('training_weeks') is none %}
-        cast(least(greatest(8, ceil(8 * 2000 / nullif(customers.active_customers, 0))), 26) as integer) as training_weeks
+        cast(least(greatest(8, ceil(8 * 2000 / nullif(customers.active_customers, 0))), 26) as integer) as training_weeks,
         {% else %}
-        {{ var('training_weeks') }} as training_weeks
+        {{ var('training_weeks') }} as training_weeks,
+        {% endif %}
+        {% if var('negative_sampling_share') is none %}
+        least(
+            greatest(
+                12e-2,
+                12e-2 * 8 * 2000 / nullif(
+                    least(customers.active_customers, {{ var('training_customers') }}) * training_weeks, 0
+                )
+            ),
+            1e0
+        ) as negative_sampling_share
+        {% else %}
+        cast({{ var('negative_sampling_share') }} as double) as negative_sampling_share
         {% endif %}
     from with_history
     left join customers on with_history.prediction_week = customers.prediction_week
-    where with_history.prediction_week in (select fitted_for_week from fitted_for)
+
+),
+
+fits as (
+
+    select *
+    from lessons
+    where prediction_week in (select fitted_for_week from fitted_for)
 
 ),
 
@@ -197,6 +218,7 @@ final as (
         predicted.window_last_week_index,
         fitted_for.fitted_for_week,
         fits.training_weeks,
+        lessons.negative_sampling_share,
         md5(cast(fingerprints.fingerprint as string)) as window_fingerprint,
         -- What only teaches is chosen by what was bought in the week; other candidates know nothing of it.
         md5(concat_ws(
@@ -212,6 +234,7 @@ final as (
     inner join fingerprints on predicted.prediction_week = fingerprints.prediction_week
     left join customers on predicted.prediction_week = customers.prediction_week
     left join fitted_for on predicted.prediction_week = fitted_for.prediction_week
+    inner join lessons on predicted.prediction_week = lessons.prediction_week
     left join fits on predicted.prediction_week = fits.prediction_week
     left join labels on predicted.prediction_week_index = labels.week_index
 

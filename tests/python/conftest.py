@@ -15,8 +15,9 @@ from grocery_recommender.network import Network, Standardizer
 from grocery_recommender.run_variables import complete_journey_folder
 
 PROJECT = Path(__file__).parents[2]
-# Half of what users learn from, and half of the time.
-TRAINING_WEEKS = 4
+# A part of what users would learn from, and a part of the time.
+FEW_NEGATIVES = {"negative_sampling_share": 0.12}
+FEW_EXAMPLES = {"training_weeks": 4, **FEW_NEGATIVES}
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import TRAINING_WEEKS, Warehouse, cut_complete_journey, fingerprints
+from conftest import FEW_EXAMPLES, Warehouse, cut_complete_journey, fingerprints
 from grocery_recommender import als, balanced_sample, prediction_weeks
 from grocery_recommender.benchmarks import features
 
@@ -31,7 +31,7 @@ def full_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Three hundred households with their whole year."""
     folder = tmp_path_factory.mktemp("full")
     data = cut_complete_journey(folder / "data", households=300)
-    warehouse = Warehouse(folder, {"complete_journey_path": str(data), "training_weeks": TRAINING_WEEKS})
+    warehouse = Warehouse(folder, {"complete_journey_path": str(data), **FEW_EXAMPLES})
     warehouse.build()
     return warehouse
 
@@ -314,7 +314,7 @@ def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: W
     supplied = {
         name: past_week_from_full_data.variables[name] for name in ("holdout_share", "offers_path", "open_baskets_path")
     }
-    cut = Warehouse(tmp_path, {"complete_journey_path": str(data), "training_weeks": TRAINING_WEEKS} | supplied)
+    cut = Warehouse(tmp_path, {"complete_journey_path": str(data), **FEW_EXAMPLES} | supplied)
     cut.build("+recommendations", with_tests=False)
     query = "select * exclude (model_run_id) from marts.recommendations order by target_week, customer_id, rank"
     recommendations = cut.query(query)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import TRAINING_WEEKS, WITHOUT_TESTS, Warehouse
+from conftest import FEW_EXAMPLES, WITHOUT_TESTS, Warehouse
 from grocery_recommender.synthetic_shop import ShopConfig, write_shop
 
 pytestmark = pytest.mark.faults
@@ -40,7 +40,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Built once, and only read by the tests."""
-    variables = {"retailer": "lgsr", "lgsr_path": str(shop), "training_weeks": TRAINING_WEEKS}
+    variables = {"retailer": "lgsr", "lgsr_path": str(shop), **FEW_EXAMPLES}
     warehouse = Warehouse(tmp_path_factory.mktemp("undisturbed"), variables)
     complete(warehouse)
     return warehouse

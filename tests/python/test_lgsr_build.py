@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from conftest import Warehouse, fingerprints
+from conftest import FEW_NEGATIVES, Warehouse, fingerprints
 from grocery_recommender.synthetic_shop import ShopConfig, true_cycles, write_shop
 
 CONFIG = ShopConfig(customers=250, products=600, seed=5)
@@ -28,7 +28,7 @@ def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     files[1].write_text(lines)
     for late in (files[-3], files[-1]):
         late.write_text("".join(late.read_text().splitlines(keepends=True)[:-50]))
-    warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
+    warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop"), **FEW_NEGATIVES})
     warehouse.build(with_tests=False)
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse.build()
@@ -39,7 +39,7 @@ def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 def warehouse_from_nothing(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     folder = tmp_path_factory.mktemp("nothing")
     write_shop(folder / "shop", CONFIG, WEEKS)
-    warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop")})
+    warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop"), **FEW_NEGATIVES})
     warehouse.build(with_tests=False)
     return warehouse
 

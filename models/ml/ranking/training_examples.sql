@@ -48,10 +48,13 @@ labelled as (
 final as (
 
     select
-        *,
-        cast(case when was_bought then 1 else 1 / {{ var('negative_sampling_share') }} end as float) as example_weight
+        labelled.*,
+        cast(
+            case when labelled.was_bought then 1 else 1 / prediction_week.negative_sampling_share end as float
+        ) as example_weight
     from labelled
-    where was_bought or {{ is_sampled_negative('prediction_week', 'customer_id', 'product_id') }}
+    cross join prediction_week
+    where labelled.was_bought or {{ is_sampled_negative('labelled.customer_id', 'labelled.product_id') }}
 
 )
 

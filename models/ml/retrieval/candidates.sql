@@ -174,7 +174,7 @@ final as (
     -- A week that only teaches needs the pairs that it teaches with.
     where prediction_week.candidate_coverage = 'full'
         or bought.product_id is not null
-        or {{ is_sampled_negative('prediction_week.prediction_week', 'pairs.customer_id', 'pairs.product_id') }}
+        or {{ is_sampled_negative('pairs.customer_id', 'pairs.product_id') }}
 
 )
 
