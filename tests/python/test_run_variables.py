@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
+import dbt.flags
 import pytest
 import yaml
 from conftest import PROJECT
-from dbt.flags import get_flags
 from dbt_common.invocation import reset_invocation_id
 from grocery_recommender import run_variables
 from grocery_recommender.run_variables import LEARNING_LIBRARIES, code_version
@@ -109,7 +110,7 @@ def test_each_invocation_in_a_process_has_its_own(project: Path, monkeypatch: py
     (project / "models/staging/a.sql").write_text(SQL)
 
     def version_of_invocation(**variables: object) -> str:
-        monkeypatch.setattr(get_flags(), "VARS", variables, raising=False)
+        monkeypatch.setattr(dbt.flags, "GLOBAL_FLAGS", Namespace(VARS=variables))
         reset_invocation_id()
         return run_variables.run_variables(project)["feature_code_version"]
 
