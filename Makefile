@@ -8,6 +8,9 @@ PYTHON ?= python3.11
 # Tests in two processes, file by file in their order: the longest stands near the front.
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# Each on one core: the threads of one would wait for those of the other.
+test coverage: export OMP_NUM_THREADS = 1
+
 .PHONY: build build-spark test test-spark coverage faults lint lint-sql format bench backtest tune report metrics docs clean
 
 build: $(VENV)/.installed ## every table, every data test, on The Complete Journey

@@ -23,6 +23,8 @@ PAST_WEEK = 50
 # Bananas: what most households buy.
 FAVOURITE = "1082185"
 HOLDOUT_SHARE = 0.2
+# What customers get, without the measurements.
+LISTS = ("+recommendations", "+shopping_lists", "+personal_flyers", "+forgotten_items", "+rejected_rows")
 BUILT_SCHEMAS = ("staging", "core", "grid", "features", "ml", "marts")
 
 
@@ -53,7 +55,7 @@ def past_week_from_full_data(full_warehouse: Warehouse, tmp_path_factory: pytest
         "open_baskets_path": str(folder / "baskets.csv"),
     }
     warehouse = Warehouse(folder, variables)
-    warehouse.build(with_tests=False)
+    warehouse.build(*LISTS, with_tests=False)
     return warehouse
 
 

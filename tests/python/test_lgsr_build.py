@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 from conftest import FEW_NEGATIVES, Warehouse, fingerprints
@@ -9,6 +11,8 @@ from grocery_recommender.synthetic_shop import ShopConfig, true_cycles, write_sh
 
 CONFIG = ShopConfig(customers=250, products=600, seed=5)
 WEEKS = 60
+# What customers get, without the measurements, which the second build of the weekly shop makes.
+LISTS = ("path:models/core", "+recommendations", "+row_reconciliation")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     for late in (files[-3], files[-1]):
         late.write_text("".join(late.read_text().splitlines(keepends=True)[:-50]))
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop"), **FEW_NEGATIVES})
-    warehouse.build(with_tests=False)
+    warehouse.build(*LISTS, with_tests=False)
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse.build()
     return warehouse
@@ -40,7 +44,7 @@ def warehouse_from_nothing(tmp_path_factory: pytest.TempPathFactory) -> Warehous
     folder = tmp_path_factory.mktemp("nothing")
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop"), **FEW_NEGATIVES})
-    warehouse.build(with_tests=False)
+    warehouse.build(*LISTS, with_tests=False)
     return warehouse
 
 
@@ -109,3 +113,26 @@ def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehous
     # What is not sold in the week after the second keeps the kind that the second gave it.
     assert f"item_weeks: 5 weeks to build, {WEEKS - 5} kept" in log
     assert weekly_warehouse.query("select count(distinct target_week) from marts.recommendations") == [(2,)]
+
+
+def test_a_very_small_shop_learns_from_all_there_is(tmp_path: Path) -> None:
+    """Forty customers, twenty weeks, no var but the folder: all that was not bought teaches, and stands for itself."""
+    write_shop(tmp_path / "shop", ShopConfig(customers=40, products=150), weeks=20)
+    warehouse = Warehouse(tmp_path, {"retailer": "lgsr", "lgsr_path": str(tmp_path / "shop")})
+    warehouse.build("+recommendations", with_tests=False)
+    ((examples, pairs, weights),) = warehouse.query(
+        """
+        select count(example_weight), count(*), list(distinct example_weight) filter (example_weight is not null)
+        from ml.candidates left join ml.training_examples using (prediction_week, customer_id, product_id)
+        inner join grid.prediction_weeks using (prediction_week)
+        where week_role <> 'score'
+        """
+    )
+    assert examples == pairs > 10_000
+    assert weights == [1]
+    ((listed, expected),) = warehouse.query(
+        "select count(distinct customer_id), sum(purchase_probability) / count(distinct customer_id)"
+        " from marts.recommendations"
+    )
+    assert listed > 20
+    assert 1 < expected < 20
