@@ -18,6 +18,15 @@ PROJECT = Path(__file__).parents[2]
 # A part of what users would learn from, and a part of the time.
 FEW_NEGATIVES = {"negative_sampling_share": 0.12}
 FEW_EXAMPLES = {"training_weeks": 4, **FEW_NEGATIVES}
+# What customers get, and what became of the lines of the files, without the measurements.
+LISTS = (
+    "+recommendations",
+    "+shopping_lists",
+    "+personal_flyers",
+    "+forgotten_items",
+    "+rejected_rows",
+    "+row_reconciliation",
+)
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import FEW_EXAMPLES, Warehouse, cut_complete_journey, fingerprints
+from conftest import FEW_EXAMPLES, LISTS, Warehouse, cut_complete_journey, fingerprints
 from grocery_recommender import als, balanced_sample, prediction_weeks
 from grocery_recommender.benchmarks import features
 
@@ -23,8 +23,6 @@ PAST_WEEK = 50
 # Bananas: what most households buy.
 FAVOURITE = "1082185"
 HOLDOUT_SHARE = 0.2
-# What customers get, without the measurements.
-LISTS = ("+recommendations", "+shopping_lists", "+personal_flyers", "+forgotten_items", "+rejected_rows")
 BUILT_SCHEMAS = ("staging", "core", "grid", "features", "ml", "marts")
 
 

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import FEW_NEGATIVES, Warehouse, fingerprints
+from conftest import FEW_NEGATIVES, LISTS, Warehouse, fingerprints
 from grocery_recommender.synthetic_shop import ShopConfig, true_cycles, write_shop
 
 CONFIG = ShopConfig(customers=250, products=600, seed=5)
 WEEKS = 60
-# What customers get, without the measurements, which the second build of the weekly shop makes.
-LISTS = ("path:models/core", "+recommendations", "+row_reconciliation")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +117,7 @@ def test_a_very_small_shop_learns_from_all_there_is(tmp_path: Path) -> None:
     """Forty customers, twenty weeks, no var but the folder: all that was not bought teaches, and stands for itself."""
     write_shop(tmp_path / "shop", ShopConfig(customers=40, products=150), weeks=20)
     warehouse = Warehouse(tmp_path, {"retailer": "lgsr", "lgsr_path": str(tmp_path / "shop")})
-    warehouse.build("+recommendations", with_tests=False)
+    warehouse.build(*LISTS, with_tests=False)
     ((examples, pairs, weights),) = warehouse.query(
         """
         select count(example_weight), count(*), list(distinct example_weight) filter (example_weight is not null)
