@@ -31,7 +31,7 @@ def weekly_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     for late in (files[-3], files[-1]):
         late.write_text("".join(late.read_text().splitlines(keepends=True)[:-50]))
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop"), **FEW_NEGATIVES})
-    warehouse.build(*LISTS, with_tests=False)
+    warehouse.build(*LISTS, "+model_performance", "+outcome_summary", with_tests=False)
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse.build()
     return warehouse
@@ -111,6 +111,7 @@ def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehous
     # What is not sold in the week after the second keeps the kind that the second gave it.
     assert f"item_weeks: 5 weeks to build, {WEEKS - 5} kept" in log
     assert weekly_warehouse.query("select count(distinct target_week) from marts.recommendations") == [(2,)]
+    assert weekly_warehouse.query("select count(distinct prediction_week) from marts.model_performance") == [(2,)]
 
 
 def test_a_very_small_shop_learns_from_all_there_is(tmp_path: Path) -> None:
@@ -118,16 +119,16 @@ def test_a_very_small_shop_learns_from_all_there_is(tmp_path: Path) -> None:
     write_shop(tmp_path / "shop", ShopConfig(customers=40, products=150), weeks=20)
     warehouse = Warehouse(tmp_path, {"retailer": "lgsr", "lgsr_path": str(tmp_path / "shop")})
     warehouse.build(*LISTS, with_tests=False)
-    ((examples, pairs, weights),) = warehouse.query(
+    ((examples, pairs, highest_weight),) = warehouse.query(
         """
-        select count(example_weight), count(*), list(distinct example_weight) filter (example_weight is not null)
+        select count(example_weight), count(*), max(example_weight)
         from ml.candidates left join ml.training_examples using (prediction_week, customer_id, product_id)
         inner join grid.prediction_weeks using (prediction_week)
         where week_role <> 'score'
         """
     )
     assert examples == pairs > 10_000
-    assert weights == [1]
+    assert highest_weight == 1
     ((listed, expected),) = warehouse.query(
         "select count(distinct customer_id), sum(purchase_probability) / count(distinct customer_id)"
         " from marts.recommendations"
