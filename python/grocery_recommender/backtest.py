@@ -62,15 +62,17 @@ def main() -> None:
         sys.exit("nothing to pool: give --weeks 2 or more, or set the var backtest_weeks in dbt_project.yml")
     retailer = arguments.vars.get("retailer", "complete_journey")
     warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
-    _build(arguments.vars, "--select", "+dim_weeks", *WITHOUT_TESTS)
+    build(arguments.vars, "--select", "+dim_weeks", *WITHOUT_TESTS)
     for week in past_target_weeks(warehouse, arguments.weeks):
         print(f"backtest: target week {week}", flush=True)
-        _build(arguments.vars | {"target_week": week}, *WITHOUT_TESTS)
-    _build(arguments.vars)
+        build(arguments.vars | {"target_week": week}, *WITHOUT_TESTS)
+    build(arguments.vars)
 
 
-def _build(variables: dict[str, object], *options: str) -> None:
-    process = subprocess.run([str(DBT), "build", "--vars", json.dumps(variables), *options], check=False)
+def build(variables: dict[str, object], *options: str, **environment: str) -> None:
+    """Run ``dbt build``; a build that fails ends this process with its exit code."""
+    command = [str(DBT), "build", "--vars", json.dumps(variables), *options]
+    process = subprocess.run(command, env=os.environ | environment, check=False)
     if process.returncode:
         sys.exit(process.returncode)
 

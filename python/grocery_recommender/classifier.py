@@ -163,21 +163,6 @@ class Examples:
     weeks: np.ndarray
     customers: np.ndarray
 
-    def of_weeks(self, weeks: list[int]) -> Examples:
-        """The rows of some prediction weeks; a view where the weeks are neighbours, a copy elsewhere."""
-        positions = np.flatnonzero(np.isin(self.weeks, weeks))
-        rows: slice | np.ndarray = positions
-        if len(positions) and positions[-1] - positions[0] + 1 == len(positions):
-            rows = slice(int(positions[0]), int(positions[-1]) + 1)
-        return Examples(
-            self.features[rows],
-            self.feature_names,
-            self.was_bought[rows],
-            self.weights[rows],
-            self.weeks[rows],
-            self.customers[rows],
-        )
-
     def of_features(self, names: list[str]) -> Examples:
         """The same rows with some of their features."""
         chosen = [self.feature_names.index(name) for name in names]

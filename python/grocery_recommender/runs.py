@@ -127,13 +127,8 @@ def _fit(
 ) -> Iterator[dict[str, Any]]:
     """Fit the models of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
     started = time.monotonic()
-    pairs_sql, features_sql = examples_sql
-    latest_week = f"where prediction_week = {training_weeks[-1]}"
-    ((pairs,),) = connection.sql(f"select count(*) from ({pairs_sql}) {latest_week}").fetchall()
-    sampled = f"{latest_week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
-    sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
-    features = classifier.screen_features(sample, classifier.SCREENED_FEATURES)
-    sample = sample.of_features(features)
+    sample = screened_sample(connection, examples_sql, training_weeks[-1])
+    features = sample.feature_names
     lessons = Lessons(sample)
     weeks = [_stored_examples(connection, examples_sql, week, features, lessons.add) for week in training_weeks]
     examples = classifier.bin_examples(*weeks, like=sample)
@@ -168,6 +163,16 @@ def _fit(
             "fit_seconds": seconds,
             "fitted_at": datetime.now(UTC).replace(tzinfo=None),
         }
+
+
+def screened_sample(connection: Any, examples_sql: tuple[str, str], week: int) -> Examples:
+    """Examples of the latest training week, with the features that boosters learn from."""
+    pairs_sql, features_sql = examples_sql
+    of_week = f"where prediction_week = {week}"
+    ((pairs,),) = connection.sql(f"select count(*) from ({pairs_sql}) {of_week}").fetchall()
+    sampled = f"{of_week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
+    sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
+    return sample.of_features(classifier.screen_features(sample, classifier.SCREENED_FEATURES))
 
 
 @dataclass(frozen=True)
@@ -213,9 +218,9 @@ def _stored_examples(
 
     def read() -> np.ndarray:
         with _joined_as_written(connection):
-            read_examples = _read_examples(connection, query)
-        pass_by(read_examples)
-        return read_examples.features
+            with_features = _read_examples(connection, query)
+        pass_by(with_features)
+        return with_features.features
 
     return replace(examples, features=StoredFeatures(len(examples.weights), read), feature_names=features)
 

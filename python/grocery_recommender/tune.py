@@ -1,9 +1,10 @@
 """``python -m grocery_recommender.tune``: search the parameters of the boosters on weeks that no evaluation looks at.
 
-Of the training weeks in the warehouse, the last two judge and the others teach; the validation and test weeks are not
-read. The binary booster is judged by its log loss, LambdaRank by NDCG@10. What is better than the present parameters is
-written to ``seeds/classifier_parameters.csv``, which the next build reads. A search that is broken off goes on where it
-stopped.
+The features are built once more, in a warehouse of their own, as they were on the eve of the validation week. There the
+last two weeks judge, with all their candidates, and those before teach, as in a regular build. The binary booster is
+judged by its log loss, LambdaRank by NDCG@10 of its score plus log odds, which is what a list is ordered by. What is
+better than the present parameters is written to ``seeds/classifier_parameters.csv``, which the next build reads. A
+search that is broken off goes on where it stopped.
 
 References
 ----------
@@ -14,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,13 +27,17 @@ import duckdb
 import numpy as np
 import optuna
 import pyarrow as pa
+from scipy.special import logit
 from sklearn.metrics import log_loss
 
-from grocery_recommender import classifier
+from grocery_recommender import classifier, runs
+from grocery_recommender.backtest import WITHOUT_TESTS, build
 from grocery_recommender.classifier import ClassifierConfig, Examples
+from grocery_recommender.sampling import customer_sample
 
 SEED_FILE = Path("seeds/classifier_parameters.csv")
-JUDGING_WEEKS = 2
+# Candidates of each judging week, at most: a sample of whole customers.
+JUDGING_PAIRS = 500_000
 CUTOFF = 10
 SAMPLER_SEED = 20060410
 SEARCHED: dict[str, dict[str, Any]] = {
@@ -75,15 +82,6 @@ def mean_ndcg(scores: np.ndarray, was_bought: np.ndarray, group_sizes: np.ndarra
             figures.append((best * discounts[: len(best)]).sum() / discounts[:bought].sum())
         start += size
     return float(np.mean(figures))
-
-
-def judge(config: ClassifierConfig, examples: Examples, judges: Examples) -> float:
-    """How good a booster with these parameters is on the judging weeks; higher is better."""
-    booster = classifier.fit(classifier.bin_examples(examples), config)
-    predicted = booster.predict(judges.features)
-    if config.objective == "lambdarank":
-        return mean_ndcg(predicted, judges.was_bought, judges.group_sizes())
-    return -log_loss(judges.was_bought, predicted, sample_weight=judges.weights)
 
 
 def search(
@@ -132,48 +130,85 @@ def write_parameters(configs: list[ClassifierConfig], parameters: list[str], pat
 
 
 def main() -> None:
-    """Search on the warehouse of the environment, and write the seed file."""
+    """Search beside the warehouse of the environment, and write the seed file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=25, help="trials of each booster, earlier ones included")
-    parser.add_argument("--retailer", default="complete_journey")
+    parser.add_argument("--vars", type=json.loads, default={}, help="vars of the regular build, as JSON")
     arguments = parser.parse_args()
-    warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{arguments.retailer}.duckdb"))
+    retailer = arguments.vars.get("retailer", "complete_journey")
+    warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        weeks = connection.sql(
-            "select prediction_week from grid.prediction_weeks where week_role = 'train' order by prediction_week_index"
+        ((week,),) = connection.sql(
+            "select prediction_week from grid.prediction_weeks where week_role = 'validation'"
         ).fetchall()
+    beside = warehouse.with_name(f"{warehouse.stem}.tuning.duckdb")
+    features = ("+training_features", "+candidate_features", "classifier_parameters")
+    build(arguments.vars | {"target_week": week}, "--select", *features, *WITHOUT_TESTS, GROCERY_WAREHOUSE=str(beside))
+    with duckdb.connect(str(beside), read_only=True) as connection:
         parameters = connection.sql("select objective, parameter, value from seeds.classifier_parameters").fetchall()
-        examples = _read(connection, [week for (week,) in weeks])
-    teaching, judging = [week for (week,) in weeks[:-JUDGING_WEEKS]], [week for (week,) in weeks[-JUDGING_WEEKS:]]
-    learnt_from, judges = examples.of_weeks(teaching), examples.of_weeks(judging)
+        teaching, judges = read_weeks(connection)
+    present = {config.objective: classifier.configured(config, parameters) for config in runs.MODELS}
+    binned = classifier.bin_examples(teaching)
+    group_sizes = judges.group_sizes()
+
+    def predicted(config: ClassifierConfig) -> np.ndarray:
+        return classifier.fit(binned, config).predict(judges.features)
+
+    # Of the booster with its default parameters: trials stay comparable when a better one has been found.
+    log_odds = logit(predicted(classifier.BINARY))
+    value_of = {
+        "binary": lambda config: -log_loss(judges.was_bought, predicted(config)),
+        "lambdarank": lambda config: mean_ndcg(predicted(config) + log_odds, judges.was_bought, group_sizes),
+    }
     chosen = []
-    for default in (classifier.BINARY, classifier.LAMBDARANK):
-        present = classifier.configured(default, parameters)
-        name = f"{present.objective}, weeks {teaching[0]} to {teaching[-1]} judged by {judging[0]} to {judging[-1]}"
+    for objective, config in present.items():
+        name = f"{objective}, before week {week}"
         print(name, flush=True)
-        best = search(
-            present,
-            lambda config: judge(config, learnt_from, judges),
-            arguments.trials,
-            warehouse.with_name(f"{warehouse.stem}.tuning.log"),
-            name,
-        )
-        chosen.append(best)
+        chosen.append(search(config, value_of[objective], arguments.trials, beside.with_suffix(".log"), name))
     write_parameters(chosen, list(SEARCHED), SEED_FILE)
     print(f"written: {SEED_FILE}")
 
 
-def _read(connection: Any, weeks: list[int]) -> Examples:
-    """Examples of some weeks, with the features of the oldest run in use: it saw the fewest later weeks."""
-    (names,) = connection.sql(
-        "select feature_names from ml.classifier_runs where is_in_use order by target_week limit 1"
-    ).fetchall()[0]
-    columns = ", ".join((*classifier.LABELS, *names))
-    parts = [
-        connection.sql(f"select {columns} from ml.training_features where prediction_week = {week}").to_arrow_table()
-        for week in weeks
+def read_weeks(connection: Any) -> tuple[Examples, Examples]:
+    """The weeks that teach, and the two that judge, with the same features.
+
+    Parameters
+    ----------
+    connection
+        To a warehouse with the features of its prediction weeks.
+
+    Returns
+    -------
+    tuple of Examples
+        Of the training weeks, sampled as ever; of the validation and test weeks, every candidate of a customer or none.
+    """
+    weeks = connection.sql("select prediction_week, week_role from grid.prediction_weeks order by all").fetchall()
+    training = [week for week, role in weeks if role == "train"]
+    if not training:
+        sys.exit("not enough history to tune: no week is left that teaches; load more weeks")
+    examples_sql = ("from ml.training_examples", "from ml.training_features")
+    features = ", ".join(runs.screened_sample(connection, examples_sql, training[-1]).feature_names)
+    # One week at a time: only an equality is pushed through the left joins to all that is joined.
+    taught = [
+        f"select {', '.join(classifier.LABELS)}, {features} from ml.training_features where prediction_week = {week}"
+        for week in training
     ]
-    return classifier.examples_from_rows(pa.concat_tables(parts))
+    judged = []
+    for week in (week for week, role in weeks if role in ("validation", "test")):
+        ((pairs,),) = connection.sql(f"select count(*) from ml.candidates where prediction_week = {week}").fetchall()
+        bought = f"select customer_id, product_id from grid.customer_item_weeks where week = {week}"
+        judged.append(f"""
+            select {", ".join(classifier.KEYS)}, (customer_id, product_id) in ({bought}) as was_bought,
+                cast(1 as float) as example_weight, {features}
+            from features.candidate_features
+            where prediction_week = {week} and {customer_sample(pairs, JUDGING_PAIRS)}
+        """)
+    return _examples(connection, taught), _examples(connection, judged)
+
+
+def _examples(connection: Any, queries: list[str]) -> Examples:
+    rows = pa.concat_tables([connection.sql(query).to_arrow_table() for query in queries])
+    return classifier.examples_from_rows(rows)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import FEW_EXAMPLES, LISTS, Warehouse, cut_complete_journey, fingerprints
-from grocery_recommender import als, balanced_sample, prediction_weeks
+from grocery_recommender import als, balanced_sample, prediction_weeks, tune
 from grocery_recommender.benchmarks import features
 
 PAST_WEEK = 50
@@ -298,6 +298,29 @@ def test_no_run_saw_a_week_that_it_scores(full_warehouse: Warehouse) -> None:
         " join marts.model_runs using (model_run_id) order by all"
     )
     assert scored_by == [(52, 52), (53, 53), (54, 54)]
+
+
+def test_parameters_are_judged_by_whole_lists_of_weeks_that_do_not_teach(full_warehouse: Warehouse) -> None:
+    with duckdb.connect(str(full_warehouse.path), read_only=True) as connection:
+        teaching, judges = tune.read_weeks(connection)
+    weeks = dict(full_warehouse.query("select prediction_week, week_role from grid.prediction_weeks"))
+    assert {weeks[week] for week in teaching.weeks} == {"train"}
+    assert {weeks[week] for week in judges.weeks} == {"validation", "test"}
+    assert teaching.feature_names == judges.feature_names
+    ((candidates, bought, lists),) = full_warehouse.query(
+        """
+        select count(*), count(item_weeks.product_id), count(distinct (prediction_week, candidates.customer_id))
+        from ml.candidates
+        left join grid.customer_item_weeks as item_weeks
+            on candidates.customer_id = item_weeks.customer_id
+            and candidates.product_id = item_weeks.product_id
+            and prediction_week = item_weeks.week
+        where prediction_week in (
+            select prediction_week from grid.prediction_weeks where week_role in ('validation', 'test')
+        )
+        """
+    )
+    assert (len(judges.weights), judges.was_bought.sum(), len(judges.group_sizes())) == (candidates, bought, lists)
 
 
 def test_a_second_build_changes_nothing(full_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
