@@ -17,7 +17,6 @@ import argparse
 import csv
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -181,11 +180,16 @@ def read_weeks(connection: Any) -> tuple[Examples, Examples]:
     -------
     tuple of Examples
         Of the training weeks, sampled as ever; of the validation and test weeks, every candidate of a customer or none.
+
+    Raises
+    ------
+    ValueError
+        If no week is left that teaches.
     """
     weeks = connection.sql("select prediction_week, week_role from grid.prediction_weeks order by all").fetchall()
     training = [week for week, role in weeks if role == "train"]
     if not training:
-        sys.exit("not enough history to tune: no week is left that teaches; load more weeks")
+        raise ValueError("not enough history to tune: no week is left that teaches; load more weeks")
     examples_sql = ("from ml.training_examples", "from ml.training_features")
     features = ", ".join(runs.screened_sample(connection, examples_sql, training[-1]).feature_names)
     # One week at a time: only an equality is pushed through the left joins to all that is joined.
