@@ -132,17 +132,28 @@ final as (
         candidates.customer_key,
         candidates.product_key,
         category_hazards.hazard as category_hazard,
+        -- `least` passes over nulls: without a hazard it would say that the purchase is certain.
         cast(
-            least(category_hazards.hazard * coalesce(product_features.repurchase_ratio, 1), 1) as float
+            case
+                when category_hazards.hazard is not null
+                    then least(category_hazards.hazard * coalesce(product_features.repurchase_ratio, 1), 1)
+            end as float
         ) as product_hazard,
         cast(
             (own_waits.waits_ended + 4 * product_hazard) / (own_waits.waits_as_long + 4) as float
         ) as repurchase_hazard,
+        -- A product that has moved brings along what the subcategory's history does not have.
         cast(
-            product_history.days_since_last_purchase - subcategory_history.days_since_last_purchase as float
+            case
+                when subcategory_history.days_since_last_purchase > product_history.days_since_last_purchase then 0
+                else product_history.days_since_last_purchase - subcategory_history.days_since_last_purchase
+            end as float
         ) as days_replaced,
         cast(
-            product_history.visits_decayed_16_weeks / nullif(subcategory_history.visits_decayed_16_weeks, 0) as float
+            case
+                when subcategory_history.visits_decayed_16_weeks < product_history.visits_decayed_16_weeks then 1
+                else product_history.visits_decayed_16_weeks / nullif(subcategory_history.visits_decayed_16_weeks, 0)
+            end as float
         ) as subcategory_visit_share,
         cast(ranked_purchases.visit_rank as float) as visit_rank,
         cast(ranked_purchases.visit_rank * 1.0 / ranked_purchases.products as float) as visit_rank_share,

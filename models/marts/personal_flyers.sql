@@ -33,7 +33,12 @@ final as (
         week_offers.offer_type,
         week_offers.offer_price,
         week_offers.usual_price,
-        cast(greatest(week_offers.usual_price - week_offers.offer_price, 0) as decimal(12, 2)) as saving,
+        cast(
+            case
+                when week_offers.usual_price < week_offers.offer_price then 0
+                else week_offers.usual_price - week_offers.offer_price
+            end as decimal(12, 2)
+        ) as saving,
         not flyer_items.is_new and flyer_items.purchase_probability >= {{ var('would_buy_anyway_probability') }}
             as would_buy_anyway,
         item_reasons.reason

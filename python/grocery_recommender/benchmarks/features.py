@@ -315,10 +315,13 @@ def script(week: int, index: int, first: int, last: int, starts_on: str) -> dict
             ) using (category_key, purchase_band, weeks_at_risk) group by product_id""",
         "customer_product_features": f"""
             select pairs.customer_key, pairs.product_key, hazard as category_hazard,
-                least(hazard * coalesce(repurchase_ratio, 1), 1)::float as product_hazard,
+                (case when hazard is not null then least(hazard * coalesce(repurchase_ratio, 1), 1) end)::float
+                    as product_hazard,
                 ((ended + 4 * product_hazard) / (lasted + 4))::float as repurchase_hazard,
-                (own.days_since_last_purchase - kind.days_since_last_purchase)::float as days_replaced,
-                (own.visits_decayed_16_weeks / nullif(kind.visits_decayed_16_weeks, 0))::float
+                (case when kind.days_since_last_purchase > own.days_since_last_purchase then 0
+                    else own.days_since_last_purchase - kind.days_since_last_purchase end)::float as days_replaced,
+                (case when kind.visits_decayed_16_weeks < own.visits_decayed_16_weeks then 1
+                    else own.visits_decayed_16_weeks / nullif(kind.visits_decayed_16_weeks, 0) end)::float
                     as subcategory_visit_share,
                 visit_rank::float as visit_rank, (visit_rank / products)::float as visit_rank_share,
                 {", ".join(f"{offer}_purchase_share" for offer in OFFERS)},
