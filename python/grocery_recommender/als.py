@@ -16,7 +16,7 @@ import scipy.sparse
 from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from grocery_recommender.identifiers import encode, positions
+from grocery_recommender.identifiers import encode, highest, positions
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 SCHEMA = pa.schema([("entity", pa.string()), ("entity_id", pa.string()), ("factors", pa.list_(pa.float32()))])
@@ -219,7 +219,7 @@ def top_unseen(
     Returns
     -------
     pyarrow.Table
-        ``customer_id``, ``product_id``, ``als_rank`` (int32, from 1), sorted by customer and rank.
+        ``customer_id``, ``product_id``, ``als_rank`` (int32, from 1, ties by product id), sorted by customer and rank.
     """
     wanted = np.unique(positions(customers, factors.customer_ids))
     wanted = wanted[wanted >= 0]
@@ -230,8 +230,7 @@ def top_unseen(
         rows = wanted[start : start + batch_size]
         scores = factors.customer_factors[rows] @ factors.product_factors.T
         scores[seen_matrix[rows].toarray()] = -np.inf
-        best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-        best = np.sort(best, axis=1)  # ties go to the smaller id
+        best = highest(scores, count)
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
         best = np.take_along_axis(best, order, axis=1)
         unseen = np.isfinite(np.take_along_axis(scores, best, axis=1))

@@ -21,3 +21,30 @@ def encode(ids: pa.ChunkedArray) -> tuple[pa.StringArray, np.ndarray]:
     position = np.empty(len(order), dtype=np.int64)
     position[order] = np.arange(len(order))
     return dictionary.take(pa.array(order)), position[encoded.indices.to_numpy()]
+
+
+def highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Columns of each row's highest values, by column; of values equal at the cut, those of the smaller columns.
+
+    Parameters
+    ----------
+    values
+        Shape ``(rows, columns)``, without NaN. Where columns are sorted ids, ties go to the smaller id.
+    count
+        How many per row, at most ``columns``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(rows, count)``, ascending within a row.
+    """
+    if not count:  # NumPy partitions no empty rows
+        return np.empty((len(values), 0), dtype=np.int64)
+    # Negated, as NumPy is slow to partition where many values equal the lowest.
+    cut = -np.partition(-values, count - 1, axis=1)[:, count - 1, None]
+    is_taken = values >= cut
+    surplus = np.count_nonzero(is_taken, axis=1) - count
+    for row in np.flatnonzero(surplus):
+        end = np.flatnonzero(values[row] == cut[row])[-surplus[row]]
+        is_taken[row, end:] = values[row, end:] > cut[row]
+    return np.nonzero(is_taken)[1].reshape(-1, count)

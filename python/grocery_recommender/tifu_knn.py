@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse
 
-from grocery_recommender.identifiers import encode, positions
+from grocery_recommender.identifiers import encode, highest, positions
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 
@@ -28,7 +28,7 @@ class TifuKnnConfig:
     within_group_decay, group_decay
         Weight of a basket against the next later one of its group (r_b), and of a group against the next later (r_g).
     neighbours
-        Customers whose vectors are averaged (k), the most alike by cosine.
+        Customers whose vectors are averaged (k), the most alike by cosine, ties by customer id.
     own_share
         Share of the customer's own vector in the score (alpha).
     pool
@@ -176,7 +176,7 @@ def score(
 def _neighbour_means(similar: np.ndarray, pool_matrix: scipy.sparse.csr_matrix, neighbours: int) -> np.ndarray:
     """Mean vector of the most similar customers, shape ``(batch, products)``."""
     count = min(neighbours, similar.shape[1])
-    nearest = np.sort(np.argpartition(-similar, count - 1, axis=1)[:, :count], axis=1)
+    nearest = highest(similar, count)
     edges = np.arange(0, nearest.size + 1, count)
     shares = np.full(nearest.size, 1 / count, dtype=np.float32)
     averaging = scipy.sparse.csr_matrix((shares, nearest.ravel(), edges), shape=similar.shape)
@@ -210,11 +210,7 @@ def _new_rows(
     own_share: float,
 ) -> tuple[np.ndarray, ...]:
     means[np.repeat(np.arange(len(batch)), np.diff(own.indptr)), own.indices] = 0
-    count = min(count, means.shape[1])
-    if count:
-        best = np.sort(np.argpartition(-means, count - 1, axis=1)[:, :count], axis=1)
-    else:  # where no product has enough buyers; NumPy partitions no empty rows
-        best = np.empty((len(batch), 0), dtype=np.int64)
+    best = highest(means, min(count, means.shape[1]))
     scores = np.take_along_axis(means, best, axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
     best, scores = np.take_along_axis(best, order, axis=1), np.take_along_axis(scores, order, axis=1)

@@ -99,6 +99,14 @@ def test_a_customer_who_bought_everything_gets_what_is_left() -> None:
     assert proposals["product_id"].to_pylist() == factors.product_ids.to_pylist()[-1:]
 
 
+def test_products_with_equal_scores_are_proposed_by_id() -> None:
+    products = pa.array([f"p{i:03}" for i in range(200)])
+    factors = als.Factors(pa.array(["a", "b"]), products, np.ones((2, 1), np.float32), np.ones((200, 1), np.float32))
+    seen = pa.table({"customer_id": ["b"], "product_id": ["p002"]})
+    proposals = als.top_unseen(factors, seen, pa.array(["a", "b"]), 5)["product_id"].to_pylist()
+    assert proposals == ["p000", "p001", "p002", "p003", "p004", "p000", "p001", "p003", "p004", "p005"]
+
+
 def test_where_no_product_has_enough_customers_nobody_has_factors_or_proposals() -> None:
     nothing = four_tastes()[0].slice(0, 0)
     stored = als.from_rows(als.rows(als.fit(nothing, CONFIG)))

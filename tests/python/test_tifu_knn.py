@@ -78,6 +78,20 @@ def test_no_customer_is_scored_by_themselves_and_rare_products_are_not_proposed(
     assert again.sort_by(keys).equals(scored.sort_by(keys))
 
 
+def test_products_that_neighbours_like_equally_are_proposed_by_id() -> None:
+    rows = [("a", "milk", 1.0), ("b", "milk", 1.0), *(("b", f"p{i:03}", 0.5) for i in range(200))]
+    config = TifuKnnConfig(neighbours=1, minimum_customers=1)
+    new = [row for row in tifu_knn.score(vectors(rows), pa.array(["a"]), 5, config).to_pylist() if not row["is_repeat"]]
+    assert {row["product_id"]: row["tifu_rank"] for row in new} == {f"p{i:03}": i + 1 for i in range(5)}
+
+
+def test_of_customers_equally_alike_the_first_by_id_are_neighbours() -> None:
+    rows = [("a", "milk", 1.0), *((f"b{i:03}", "milk", 2.0 ** (i % 8)) for i in range(200))]
+    config = TifuKnnConfig(neighbours=5, minimum_customers=1)
+    (milk,) = tifu_knn.score(vectors(rows), pa.array(["a"]), 0, config).to_pylist()
+    assert milk["neighbour_score"] == pytest.approx((1 + 2 + 4 + 8 + 16) / 5)
+
+
 def test_where_no_product_has_enough_buyers_all_keep_their_own_scores() -> None:
     table = vectors([("a", "milk", 0.5), ("a", "tea", 0.1), ("b", "bread", 0.4)])
     config = TifuKnnConfig(own_share=0.6, minimum_customers=2)
