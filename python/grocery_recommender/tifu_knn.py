@@ -28,7 +28,8 @@ class TifuKnnConfig:
     within_group_decay, group_decay
         Weight of a basket against the next later one of its group (r_b), and of a group against the next later (r_g).
     neighbours
-        Customers whose vectors are averaged (k), the most alike by cosine, ties by customer id.
+        Customers whose vectors are averaged (k), the most alike by cosine, ties by customer id; all others where there
+        are fewer.
     own_share
         Share of the customer's own vector in the score (alpha).
     pool
@@ -49,6 +50,8 @@ class TifuKnnConfig:
     seed: int = 20060410
 
 
+# Similarity of customers to themselves, below all others: nobody is their own neighbour.
+OWN = -1
 SCHEMA = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -155,7 +158,7 @@ def score(
     for start in range(0, len(wanted), batch_size):
         batch = wanted[start : start + batch_size]
         similar = (normalized[batch] @ pool_normalized).toarray()
-        similar[pool[None, :] == batch[:, None]] = -1  # nobody is their own neighbour
+        similar[pool[None, :] == batch[:, None]] = OWN
         means = _neighbour_means(similar, pool_matrix, config.neighbours)
         parts += [
             _repeat_rows(batch, matrix[batch], means, common, config.own_share),
@@ -174,12 +177,13 @@ def score(
 
 
 def _neighbour_means(similar: np.ndarray, pool_matrix: scipy.sparse.csr_matrix, neighbours: int) -> np.ndarray:
-    """Mean vector of the most similar customers, shape ``(batch, products)``."""
-    count = min(neighbours, similar.shape[1])
-    nearest = highest(similar, count)
-    edges = np.arange(0, nearest.size + 1, count)
-    shares = np.full(nearest.size, 1 / count, dtype=np.float32)
-    averaging = scipy.sparse.csr_matrix((shares, nearest.ravel(), edges), shape=similar.shape)
+    """Mean vector of the most similar customers, shape ``(batch, products)``; zeros where there is nobody else."""
+    nearest = highest(similar, min(neighbours, similar.shape[1]))
+    is_other = np.take_along_axis(similar, nearest, axis=1) != OWN  # in a small pool, the cut lies below oneself
+    counts = is_other.sum(axis=1)
+    shares = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
+    edges = np.concatenate([[0], np.cumsum(counts)])
+    averaging = scipy.sparse.csr_matrix((shares, nearest[is_other], edges), shape=similar.shape)
     return (averaging @ pool_matrix).toarray()
 
 

@@ -92,6 +92,34 @@ def test_of_customers_equally_alike_the_first_by_id_are_neighbours() -> None:
     assert milk["neighbour_score"] == pytest.approx((1 + 2 + 4 + 8 + 16) / 5)
 
 
+def test_nobody_is_their_own_neighbour_in_a_shop_with_fewer_customers_than_neighbours() -> None:
+    table = vectors([("a", "milk", 1.0), ("a", "caviar", 1.0), ("b", "milk", 0.5), ("b", "tea", 1.0)])
+    config = TifuKnnConfig(neighbours=100, minimum_customers=1)
+    rows = tifu_knn.score(table, pa.array(["a", "b"]), 5, config).to_pylist()
+    assert {(row["customer_id"], row["product_id"]): row["neighbour_score"] for row in rows} == {
+        ("a", "milk"): 0.5,
+        ("a", "caviar"): 0,
+        ("a", "tea"): 1,
+        ("b", "milk"): 1,
+        ("b", "tea"): 0,
+        ("b", "caviar"): 1,
+    }
+
+
+def test_of_a_small_pool_those_outside_have_one_neighbour_more() -> None:
+    table = vectors([(customer, customer, 1.0) for customer in "abc"] + [(customer, "milk", 1.0) for customer in "abc"])
+    config = TifuKnnConfig(neighbours=100, pool=2, minimum_customers=1)
+    rows = tifu_knn.score(table, pa.array(["a", "b", "c"]), 5, config).to_pylist()
+    new = sorted(row["neighbour_score"] for row in rows if not row["is_repeat"])
+    assert new == [0.5, 0.5, 1, 1]  # who is not in the pool has two neighbours, the others have each other
+
+
+def test_the_only_customer_has_no_neighbours() -> None:
+    config = TifuKnnConfig(own_share=0.5, minimum_customers=1)
+    (milk,) = tifu_knn.score(vectors([("a", "milk", 1.0)]), pa.array(["a"]), 5, config).to_pylist()
+    assert (milk["neighbour_score"], milk["tifu_score"]) == (0, 0.5)
+
+
 def test_where_no_product_has_enough_buyers_all_keep_their_own_scores() -> None:
     table = vectors([("a", "milk", 0.5), ("a", "tea", 0.1), ("b", "bread", 0.4)])
     config = TifuKnnConfig(own_share=0.6, minimum_customers=2)
