@@ -55,9 +55,8 @@ bench: $(VENV)/.installed ## features, loading at two sizes, and all stages of a
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.stages --customers 5000
 
-backtest: WEEKS = 4
-backtest: $(VENV)/.installed ## the last weeks re-made one by one, and their figures pooled: make backtest WEEKS=4
-	PYTHONPATH=python $(BIN)/python -m grocery_recommender.backtest --weeks $(WEEKS)
+backtest: $(VENV)/.installed ## the last weeks re-made one by one in a copy of the warehouse, and their figures pooled: make backtest WEEKS=4
+	PYTHONPATH=python $(BIN)/python -m grocery_recommender.backtest $(if $(WEEKS),--weeks $(WEEKS))
 
 tune: $(VENV)/.installed-tune ## search the boosters' parameters on earlier weeks; the next build reads them
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.tune

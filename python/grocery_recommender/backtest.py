@@ -1,8 +1,9 @@
 """``python -m grocery_recommender.backtest``: re-make past weeks one after the other, as each Monday would have.
 
-Each week is one ``dbt build`` with its ``target_week``, in the warehouse of the last one, so that nothing is learnt
-from what came later. The last is the regular build; it leaves the figures of all weeks, pooled, in
-``marts.model_performance`` (protocol ``ranking_pooled``), and judges the lists that the weeks before had made.
+Each week is one ``dbt build`` with its ``target_week``, so that nothing is learnt from what came later, in a copy of
+the warehouse beside it: the lists that customers got, and how they did, stay what they were. The last is the regular
+build; it leaves the figures of all weeks, pooled, in the copy's ``marts.model_performance`` (protocol
+``ranking_pooled``), and judges the lists that the weeks before had made. Nothing is published.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,15 +20,10 @@ import duckdb
 import yaml
 
 DBT = Path(sys.executable).with_name("dbt")
-# Past weeks are neither tested one by one nor published.
-WITHOUT_TESTS = (
-    "--exclude-resource-type",
-    "test",
-    "--exclude-resource-type",
-    "unit_test",
-    "--exclude",
-    "published_marts",
-)
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+UNPUBLISHED = ("--exclude", "published_marts")
+# Test weeks that are pooled where neither the command nor the project says how many.
+WEEKS = 4
 
 
 def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
@@ -54,19 +51,38 @@ def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
 def main() -> None:
     """Run the builds; stops at the first that fails, with its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]["backtest_weeks"]
-    parser.add_argument("--weeks", type=int, default=default, help="test weeks to pool; default: var backtest_weeks")
+    default = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]["backtest_weeks"] or WEEKS
+    parser.add_argument("--weeks", type=int, default=default, help="test weeks to pool; default: %(default)s")
     parser.add_argument("--vars", type=json.loads, default={}, help="vars of every build, as JSON")
     arguments = parser.parse_args()
     if arguments.weeks < 2:
-        sys.exit("nothing to pool: give --weeks 2 or more, or set the var backtest_weeks in dbt_project.yml")
+        sys.exit("nothing to pool: give --weeks 2 or more")
     retailer = arguments.vars.get("retailer", "complete_journey")
     warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
-    build(arguments.vars, "--select", "+dim_weeks", *WITHOUT_TESTS)
-    for week in past_target_weeks(warehouse, arguments.weeks):
+    copy = warehouse.with_name(f"{warehouse.stem}.backtest.duckdb")
+    copy_warehouse(warehouse, copy)
+    in_copy = {"GROCERY_WAREHOUSE": str(copy)}
+    build(arguments.vars, "--select", "+dim_weeks", *WITHOUT_TESTS, **in_copy)
+    for week in past_target_weeks(copy, arguments.weeks):
         print(f"backtest: target week {week}", flush=True)
-        build(arguments.vars | {"target_week": week}, *WITHOUT_TESTS)
-    build(arguments.vars)
+        build(arguments.vars | {"target_week": week}, *WITHOUT_TESTS, *UNPUBLISHED, **in_copy)
+    build(arguments.vars, *UNPUBLISHED, **in_copy)
+    print(f"backtest: the figures are in marts.model_performance of {copy}")
+
+
+def copy_warehouse(warehouse: Path, copy: Path) -> None:
+    """Put a copy of the warehouse in place of an older one; of no warehouse, no copy.
+
+    Raises
+    ------
+    duckdb.IOException
+        If a build is writing to the warehouse.
+    """
+    for file in (copy, copy.with_name(f"{copy.name}.wal")):
+        file.unlink(missing_ok=True)
+    if warehouse.exists():
+        with duckdb.connect(str(warehouse), read_only=True):  # nobody writes to it meanwhile
+            shutil.copyfile(warehouse, copy)
 
 
 def build(variables: dict[str, object], *options: str, **environment: str) -> None:

@@ -1,0 +1,71 @@
+"""A backtest re-makes past weeks in a copy, and leaves the warehouse as it is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from grocery_recommender import backtest
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A warehouse of weeks 46 to 50, of which 49 is the last complete one."""
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema core")
+        connection.execute("""
+            create table core.dim_weeks as
+            select week, week as week_index, week - 50 as weeks_to_target from range(46, 51) as weeks(week)
+        """)
+    monkeypatch.setenv("GROCERY_WAREHOUSE", str(path))
+    return path
+
+
+def builds_of(monkeypatch: pytest.MonkeyPatch, *options: str) -> list[tuple[int | None, str, bool]]:
+    """Target week, warehouse and whether it publishes, of every whole build of a backtest."""
+    builds = []
+
+    def build(variables: dict[str, object], *selection: str, **environment: str) -> None:
+        if "--select" not in selection:
+            publishes = "published_marts" not in selection
+            builds.append((variables.get("target_week"), Path(environment["GROCERY_WAREHOUSE"]).name, publishes))
+        with duckdb.connect(environment["GROCERY_WAREHOUSE"]) as connection:
+            connection.execute("create schema if not exists marts")
+
+    monkeypatch.setattr(backtest, "build", build)
+    monkeypatch.setattr(sys, "argv", ["backtest", *options])
+    backtest.main()
+    return builds
+
+
+def test_past_weeks_are_made_again_in_a_copy_and_published_nowhere(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = warehouse.read_bytes()
+    for _ in range(2):  # the second takes the place of the first one's copy
+        builds = builds_of(monkeypatch, "--weeks", "3", "--vars", '{"holdout_share": 0.1}')
+        assert builds == [(week, "shop.backtest.duckdb", False) for week in (48, 49, None)]
+        assert warehouse.read_bytes() == before
+
+
+def test_without_a_number_four_weeks_are_pooled(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [week for week, *_ in builds_of(monkeypatch)] == [47, 48, 49, None]
+
+
+def test_one_week_is_nothing_to_pool(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="--weeks 2 or more"):
+        builds_of(monkeypatch, "--weeks", "1")
+
+
+def test_what_a_broken_off_backtest_had_logged_is_not_replayed_into_the_next(warehouse: Path) -> None:
+    copy = warehouse.with_name("copy.duckdb")
+    log = warehouse.with_name("copy.duckdb.wal")
+    log.write_bytes(b"of another file")
+    backtest.copy_warehouse(warehouse, copy)
+    assert copy.read_bytes() == warehouse.read_bytes()
+    assert not log.exists()
+    backtest.copy_warehouse(warehouse.with_name("none.duckdb"), copy)
+    assert not copy.exists()
