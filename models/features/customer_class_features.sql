@@ -15,9 +15,9 @@ baskets as (
 
 ),
 
-stores as (
+store_versions as (
 
-    select * from {{ ref('dim_stores') }}
+    select * from {{ ref('dim_store_versions') }}
 
 ),
 
@@ -29,7 +29,7 @@ classed as (
         baskets.basket_size,
         baskets.basket_type,
         baskets.basket_mission,
-        stores.store_format,
+        store_versions.store_format,
         baskets.day_part,
         baskets.is_weekend,
         cast(1 as double) as visits,
@@ -39,7 +39,10 @@ classed as (
     inner join prediction_week
         on baskets.week_index between prediction_week.window_first_week_index
         and prediction_week.window_last_week_index
-    left join stores on baskets.store_id = stores.store_id
+    left join store_versions
+        on baskets.store_id = store_versions.store_id
+        and baskets.week_index >= store_versions.valid_from_week_index
+        and baskets.week_index <= coalesce(store_versions.valid_to_week_index, baskets.week_index)
 
 ),
 

@@ -23,9 +23,9 @@ baskets as (
 
 ),
 
-stores as (
+store_versions as (
 
-    select * from {{ ref('dim_stores') }}
+    select * from {{ ref('dim_store_versions') }}
 
 ),
 
@@ -61,10 +61,13 @@ basket_content as (
         baskets.week_index,
         {{ content_fingerprint([
             'baskets.basket_id', 'baskets.basket_price_sensitivity', 'baskets.basket_size', 'baskets.basket_type',
-            'baskets.basket_mission', 'baskets.day_part', 'stores.store_format', 'stores.store_region',
+            'baskets.basket_mission', 'baskets.day_part', 'store_versions.store_format', 'store_versions.store_region',
         ]) }} as fingerprint
     from baskets
-    left join stores on baskets.store_id = stores.store_id
+    left join store_versions
+        on baskets.store_id = store_versions.store_id
+        and baskets.week_index >= store_versions.valid_from_week_index
+        and baskets.week_index <= coalesce(store_versions.valid_to_week_index, baskets.week_index)
     group by baskets.week_index
 
 ),

@@ -21,9 +21,9 @@ baskets as (
 
 ),
 
-stores as (
+store_versions as (
 
-    select * from {{ ref('dim_stores') }}
+    select * from {{ ref('dim_store_versions') }}
 
 ),
 
@@ -49,12 +49,15 @@ classed as (
         baskets.basket_size,
         baskets.basket_type,
         baskets.basket_mission,
-        stores.store_format,
+        store_versions.store_format,
         baskets.day_part,
         baskets.is_weekend
     from product_baskets
     inner join baskets on product_baskets.basket_id = baskets.basket_id
-    left join stores on baskets.store_id = stores.store_id
+    left join store_versions
+        on baskets.store_id = store_versions.store_id
+        and baskets.week_index >= store_versions.valid_from_week_index
+        and baskets.week_index <= coalesce(store_versions.valid_to_week_index, baskets.week_index)
 
 ),
 

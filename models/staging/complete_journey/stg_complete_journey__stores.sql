@@ -11,7 +11,8 @@ final as (
     select distinct
         store_id,
         null::string as store_format,
-        null::string as store_region
+        null::string as store_region,
+        1::integer as valid_from_week
     from parsed_lines
     where store_id is not null
 

@@ -1,4 +1,3 @@
--- A store is what its latest week says; within the week most lines win, then the codes first in the alphabet.
 with
 
 codes as (
@@ -13,24 +12,29 @@ source_files as (
 
 ),
 
-final as (
+store_codes as (
 
-    select
-        codes.store_id,
-        codes.store_format,
-        codes.store_region
+    select codes.*
     from codes
     inner join source_files on codes.week = source_files.week
     where codes.store_id is not null
-    qualify
-        row_number() over (
-            partition by codes.store_id
-            order by
-                codes.week desc,
-                codes.lines desc,
-                codes.store_format asc nulls last,
-                codes.store_region asc nulls last
-        ) = 1
+
+),
+
+versions as (
+
+    {{ lgsr_versions('store_codes', 'store_id', ['store_format', 'store_region']) }}
+
+),
+
+final as (
+
+    select
+        store_id,
+        store_format,
+        store_region,
+        valid_from_week
+    from versions
 
 )
 
