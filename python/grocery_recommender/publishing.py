@@ -97,15 +97,15 @@ def publish(
     Returns
     -------
     pyarrow.Table
-        The manifest in ``SCHEMA``, one row per mart; ``bytes`` is the size of its Parquet file, ``content_hash`` does
-        not depend on the order of the rows.
+        The manifest in ``SCHEMA``, one row per mart; ``bytes`` is the size of its Parquet file, ``content_hash`` tells
+        columns, types and rows, but does not depend on the order of the rows.
     """
     if key is not None:
         connection.execute("set variable pseudonym_key = ?", [key])
         marts = {name: _with_pseudonyms(connection, query) for name, query in marts.items()}
     comments = {name: _comments(connection, (documented_as or {}).get(name, f"marts.{name}")) for name in marts}
     contents = {name: _content(connection, query) for name, query in marts.items()}
-    version = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]
+    version = _version(contents, comments)
     versions = folder / "versions"
     versions.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
@@ -157,23 +157,32 @@ def _comments(connection: Any, table: str) -> dict[str | None, str]:
     """Comments of the columns of a table, by name, and of the table itself, by None."""
     schema, name = table.split(".")
     rows = connection.sql(
-        "select null, comment from duckdb_tables() where schema_name = $schema and table_name = $name"
+        "select null as column_name, comment from duckdb_tables() where schema_name = $schema and table_name = $name"
         " and database_name = current_database() union all"
         " select null, comment from duckdb_views() where schema_name = $schema and view_name = $name"
         " and database_name = current_database() union all"
         " select column_name, comment from duckdb_columns() where schema_name = $schema and table_name = $name"
-        " and database_name = current_database()",
+        " and database_name = current_database() order by column_name nulls first",
         params={"schema": schema, "name": name},
     ).fetchall()
     return {column: comment for column, comment in rows if comment}
 
 
 def _content(connection: Any, query: str) -> tuple[int, str]:
-    """Number of rows, and a hash of them in any order."""
+    """Number of rows, and a hash of the columns, their types and the rows in any order."""
+    relation = connection.sql(query)
+    # A row's hash knows neither names nor the width of integers, and without rows there is none.
+    columns = [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
     (row,) = connection.sql(
         f"select count(*), cast(coalesce(sum(cast(hash(mart) as hugeint)), 0) as varchar) from ({query}) as mart"
     ).fetchall()
-    return int(row[0]), hashlib.sha256(row[1].encode()).hexdigest()
+    return int(row[0]), hashlib.sha256(json.dumps([columns, row[1]]).encode()).hexdigest()
+
+
+def _version(contents: dict[str, tuple[int, str]], comments: dict[str, dict[str | None, str]]) -> str:
+    """Name of a version, 16 hexadecimal digits: whatever a reader could tell apart has another one."""
+    marts = [(name, contents[name], list(comments[name].items())) for name in sorted(contents)]
+    return hashlib.sha256(json.dumps([STORAGE_VERSION, marts]).encode()).hexdigest()[:16]
 
 
 def _write(

@@ -64,6 +64,51 @@ def test_the_same_marts_in_another_order_are_the_same_version(folder: Path) -> N
     assert versions(folder) == before
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("select 1 as week, 2 as position", "select 1 as target_week, 2 as position"),
+        ("select 1 as week, 2 as position", "select 1::bigint as week, 2 as position"),
+        ("select 1 as week where false", "select 1 as week, 2 as position where false"),
+    ],
+    ids=["name", "type", "column without rows"],
+)
+def test_another_column_is_another_version(tmp_path: Path, before: str, after: str) -> None:
+    hashes = set()
+    for query in (before, after):
+        manifest = publishing.publish(duckdb.connect(), {"lists": query}, tmp_path).to_pylist()
+        hashes.add(manifest[0]["content_hash"])
+        published = duckdb.sql(f"from '{tmp_path}/current/lists.parquet'")
+        expected = duckdb.sql(query)
+        assert (published.columns, published.types) == (expected.columns, expected.types)
+    assert len(hashes) == 2
+
+
+@pytest.mark.parametrize("described", ["table marts.lists", "column marts.lists.week"])
+def test_another_comment_is_another_version(tmp_path: Path, described: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("create schema marts; create table marts.lists as select 1 as week, 2 as position")
+    connection.execute("comment on column marts.lists.position is 'Place in the list.'")
+    hashes = set()
+    for comment in ("Week.", "Week of the calendar."):
+        connection.execute(f"comment on {described} is '{comment}'")
+        (row,) = publishing.publish(connection, {"lists": "from marts.lists"}, tmp_path).to_pylist()
+        hashes.add(row["content_hash"])
+        with duckdb.connect(str(tmp_path / "current" / "serving.duckdb"), read_only=True) as reader:
+            comments = reader.execute(
+                "select comment from duckdb_tables() union select comment from duckdb_columns() where not internal"
+            )
+            assert (comment,) in comments.fetchall()
+    assert len(hashes) == 1
+    assert len(versions(tmp_path)) == 2
+
+
+def test_another_format_of_the_file_is_another_version(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "STORAGE_VERSION", "v1.2.0")
+    publishing.publish(duckdb.connect(), marts(1), folder)
+    assert _storage_number(folder / "current" / "serving.duckdb") < 67
+
+
 def test_the_version_before_stays_for_rollback_and_older_ones_go(folder: Path) -> None:
     for week in (2, 3, 4):
         publishing.publish(duckdb.connect(), marts(week), folder)
