@@ -27,7 +27,6 @@ from grocery_recommender.progress import report
 
 # The format that DuckDB 1.4 and later can open.
 STORAGE_VERSION = "v1.4.0"
-KEPT_VERSIONS = 2
 SHORTEST_KEY = 16
 # Marts that another layer documents.
 DOCUMENTED_AS = {"products": "core.dim_products", "weeks": "core.dim_weeks"}
@@ -110,7 +109,8 @@ def publish(
     versions.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     current = folder / "current"
-    if current.exists() and current.resolve().name == version:
+    before = current.resolve().name if current.exists() else None
+    if before == version:
         report(f"publishing: version {version} is current, nothing to do")
         return _manifest(versions / version)
     if not (versions / version).exists():
@@ -120,7 +120,7 @@ def publish(
         os.rename(unfinished, versions / version)
         _sync(versions)
     _switch(current, version)
-    _prune(versions, version)
+    _prune(versions, {version, before})
     report(f"publishing: version {version}, {len(marts)} marts, in {current}")
     return _manifest(versions / version)
 
@@ -234,13 +234,11 @@ def _switch(current: Path, version: str) -> None:
     _sync(current.parent)
 
 
-def _prune(versions: Path, current: str) -> None:
-    """Remove all but the current version and the one before it."""
-    others = sorted(
-        (path for path in versions.iterdir() if path.name != current), key=lambda path: path.stat().st_mtime
-    )
-    for path in others[: -(KEPT_VERSIONS - 1)]:
-        shutil.rmtree(path)
+def _prune(versions: Path, kept: set[str | None]) -> None:
+    """Remove all other versions, however new: after a rollback the newest is the one that was found wanting."""
+    for path in versions.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path)
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -119,6 +119,16 @@ def test_the_version_before_stays_for_rollback_and_older_ones_go(folder: Path) -
     assert published_week(folder) == 3
 
 
+def test_after_a_rollback_the_version_rolled_back_to_stays(folder: Path) -> None:
+    good = (folder / "current").resolve().name
+    publishing.publish(duckdb.connect(), marts(2), folder)
+    (folder / "link").symlink_to(Path("versions") / good)
+    (folder / "link").replace(folder / "current")
+    publishing.publish(duckdb.connect(), marts(3), folder)
+    assert published_week(folder) == 3
+    assert versions(folder) == {good, (folder / "current").resolve().name}
+
+
 @pytest.mark.parametrize("stage", ["_content", "_write", "_sync", "_switch"])
 def test_a_failure_at_any_stage_leaves_the_last_publication(
     folder: Path, stage: str, monkeypatch: pytest.MonkeyPatch
