@@ -236,9 +236,10 @@ def _switch(current: Path, version: str) -> None:
 
 def _prune(versions: Path, kept: set[str | None]) -> None:
     """Remove all other versions, however new: after a rollback the newest is the one that was found wanting."""
-    for path in versions.iterdir():
+    for path in list(versions.iterdir()):
         if path.name not in kept:
-            shutil.rmtree(path)
+            # A kill must not leave half a version under its name, where it would be taken for the whole.
+            shutil.rmtree(path.rename(versions / f".{path.name}.unfinished"))
 
 
 def _remove_leftovers(folder: Path) -> None:

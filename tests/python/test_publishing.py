@@ -39,6 +39,20 @@ def versions(folder: Path) -> set[str]:
     return {path.name for path in (folder / "versions").iterdir()}
 
 
+def publish_until_killed(killed_before: str, marts: dict[str, str], folder: Path, key: str | None = None) -> None:
+    """Publish in a process of its own, which dies when it calls a function of the module ``publishing``."""
+    script = f"""
+        import os, signal, duckdb
+        from pathlib import Path
+        from grocery_recommender import publishing
+        publishing.{killed_before} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        publishing.publish(duckdb.connect(), {marts!r}, Path({str(folder)!r}), key={key!r})
+    """
+    environment = os.environ | {"PYTHONPATH": str(PYTHON_FOLDER)}
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=False)
+    assert process.returncode == -signal.SIGKILL
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "it's published"
@@ -155,20 +169,20 @@ def test_a_mart_that_cannot_be_read_leaves_the_last_publication(folder: Path) ->
 
 @pytest.mark.parametrize("killed_before", ["_write", "_sync", "_switch", "_prune"])
 def test_kill_while_publishing(folder: Path, killed_before: str) -> None:
-    script = f"""
-        import os, signal, duckdb
-        from pathlib import Path
-        from grocery_recommender import publishing
-        publishing.{killed_before} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        publishing.publish(duckdb.connect(), {marts(2)!r}, Path({str(folder)!r}))
-    """
-    environment = os.environ | {"PYTHONPATH": str(PYTHON_FOLDER)}
-    process = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=False)
-    assert process.returncode == -signal.SIGKILL
+    publish_until_killed(killed_before, marts(2), folder)
     assert published_week(folder) == (2 if killed_before == "_prune" else 1)
     publishing.publish(duckdb.connect(), marts(2), folder)
     assert published_week(folder) == 2
     assert not list((folder / "versions").glob(".*"))
+
+
+def test_half_a_version_is_not_taken_for_the_whole(folder: Path) -> None:
+    first = (folder / "current").resolve().name
+    publishing.publish(duckdb.connect(), marts(2), folder)
+    publish_until_killed("shutil.rmtree", marts(3), folder)
+    assert first not in versions(folder)
+    publishing.publish(duckdb.connect(), marts(1), folder)
+    assert published_week(folder) == 1
 
 
 def test_a_reader_keeps_the_version_that_it_has_open(folder: Path) -> None:
