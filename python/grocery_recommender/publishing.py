@@ -7,12 +7,14 @@ version folder of their own, and a symbolic link, replaced in one step, says whi
     <folder>/versions/<version>/serving.duckdb, <mart>.parquet …, manifest.json
 
 A reader that resolves `current` once and stays in that folder never sees two weeks mixed, and keeps its files open over
-a switch. The version before stays for rollback: point `current` at it.
+a switch. The version before stays for rollback: point `current` at it. It goes at once if its ids were made with
+another key, or without any: joined with the new one on their probabilities, it would say who is behind a pseudonym.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -91,7 +93,8 @@ def publish(
         name in the schema ``marts``.
     key
         Where it is given, every ``customer_id`` is replaced by a hash that nobody can make or undo without the key: the
-        same in all marts and versions, so that joins go on working.
+        same in all marts and versions, so that joins go on working. Versions under another key, or under none, are
+        removed with the switch, and so is ``report.html``.
 
     Returns
     -------
@@ -104,23 +107,28 @@ def publish(
         marts = {name: _with_pseudonyms(connection, query) for name, query in marts.items()}
     comments = {name: _comments(connection, (documented_as or {}).get(name, f"marts.{name}")) for name in marts}
     contents = {name: _content(connection, query) for name, query in marts.items()}
-    version = _version(contents, comments)
+    key_digest = _key_digest(key)
+    version = _version(contents, comments, key_digest)
     versions = folder / "versions"
     versions.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     current = folder / "current"
     before = current.resolve().name if current.exists() else None
+    comparable = _under_key(versions, key_digest)
     if before == version:
+        _prune(versions, comparable | {version})  # A run may have been killed since the switch.
         report(f"publishing: version {version} is current, nothing to do")
         return _manifest(versions / version)
     if not (versions / version).exists():
         unfinished = versions / f".{version}.unfinished"
         unfinished.mkdir()
-        _write(connection, marts, contents, comments, version, unfinished)
+        _write(connection, marts, contents, comments, version, key_digest, unfinished)
         os.rename(unfinished, versions / version)
         _sync(versions)
+    if before not in comparable:
+        (folder / "report.html").unlink(missing_ok=True)  # Before the switch, or a kill in between would spare it.
     _switch(current, version)
-    _prune(versions, {version, before})
+    _prune(versions, {version} | ({before} & comparable))
     report(f"publishing: version {version}, {len(marts)} marts, in {current}")
     return _manifest(versions / version)
 
@@ -142,6 +150,12 @@ def pseudonym_key(is_wanted: bool) -> str | None:
             " variable GROCERY_PSEUDONYM_KEY, and keep it, or the same customer gets another id next week"
         )
     return key
+
+
+def _key_digest(key: str | None) -> str | None:
+    """What tells keys apart, 16 hexadecimal digits, and gives away no more of a key than a pseudonym does."""
+    # Pseudonyms are no HMAC, so that this one is nobody's.
+    return None if key is None else hmac.new(key.encode(), b"pseudonyms", "sha256").hexdigest()[:16]
 
 
 def _with_pseudonyms(connection: Any, query: str) -> str:
@@ -179,10 +193,12 @@ def _content(connection: Any, query: str) -> tuple[int, str]:
     return int(row[0]), hashlib.sha256(json.dumps([columns, row[1]]).encode()).hexdigest()
 
 
-def _version(contents: dict[str, tuple[int, str]], comments: dict[str, dict[str | None, str]]) -> str:
+def _version(
+    contents: dict[str, tuple[int, str]], comments: dict[str, dict[str | None, str]], key_digest: str | None
+) -> str:
     """Name of a version, 16 hexadecimal digits: whatever a reader could tell apart has another one."""
     marts = [(name, contents[name], list(comments[name].items())) for name in sorted(contents)]
-    return hashlib.sha256(json.dumps([STORAGE_VERSION, marts]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([STORAGE_VERSION, key_digest, marts]).encode()).hexdigest()[:16]
 
 
 def _write(
@@ -191,6 +207,7 @@ def _write(
     contents: dict[str, tuple[int, str]],
     comments: dict[str, dict[str | None, str]],
     version: str,
+    key_digest: str | None,
     folder: Path,
 ) -> None:
     serving = _quoted(folder / "serving.duckdb")
@@ -216,6 +233,7 @@ def _write(
             "bytes": (folder / f"{name}.parquet").stat().st_size,
             "content_hash": contents[name][1],
             "version": version,
+            "key_digest": key_digest,
             "published_at": published_at,
         }
         for name in marts
@@ -234,7 +252,17 @@ def _switch(current: Path, version: str) -> None:
     _sync(current.parent)
 
 
-def _prune(versions: Path, kept: set[str | None]) -> None:
+def _under_key(versions: Path, key_digest: str | None) -> set[str]:
+    """Names of the versions whose ids were made with this key, or without any where it is None."""
+    # A version of before digests were recorded has none: it counts as one without a key.
+    return {
+        path.parent.name
+        for path in versions.glob("*/manifest.json")
+        if all(row.get("key_digest") == key_digest for row in json.loads(path.read_text()))
+    }
+
+
+def _prune(versions: Path, kept: set[str]) -> None:
     """Remove all other versions, however new: after a rollback the newest is the one that was found wanting."""
     for path in list(versions.iterdir()):
         if path.name not in kept:

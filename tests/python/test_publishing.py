@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -270,6 +271,67 @@ def test_pseudonyms_hide_customers_and_keep_joins(tmp_path: Path) -> None:
     assert not set(ids["first"].values()) & ({f"c{i}" for i in range(20)} | set(ids["other"].values()))
     for path in (tmp_path / "first" / "versions").rglob("*.*"):
         assert ("a" * 16).encode() not in path.read_bytes()
+
+
+def marts_of_customers(product: str) -> dict[str, str]:
+    return {"lists": f"select 'customer ' || range as customer_id, '{product}' as product_id from range(20)"}
+
+
+def all_bytes(folder: Path) -> bytes:
+    """All that lies in a publish folder, also beside the current version."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "a" * 16), ("a" * 16, "b" * 16), ("a" * 16, None)])
+def test_nothing_under_another_key_stays(tmp_path: Path, before: str | None, after: str | None) -> None:
+    for product in ("milk", "tea"):
+        publishing.publish(duckdb.connect(), marts_of_customers(product), tmp_path, key=before)
+    (tmp_path / "report.html").touch()
+    publishing.publish(duckdb.connect(), marts_of_customers("tea"), tmp_path, key=after)
+    assert versions(tmp_path) == {(tmp_path / "current").resolve().name}
+    assert not (tmp_path / "report.html").exists()
+    assert (b"customer 7" in all_bytes(tmp_path)) == (after is None)
+
+
+@pytest.mark.parametrize("key", [None, "a" * 16])
+def test_under_the_same_key_the_version_before_and_the_report_stay(tmp_path: Path, key: str | None) -> None:
+    for product in ("milk", "tea"):
+        publishing.publish(duckdb.connect(), marts_of_customers(product), tmp_path, key=key)
+        (tmp_path / "report.html").touch()
+    publishing.publish(duckdb.connect(), marts_of_customers("tea"), tmp_path, key=key)
+    assert len(versions(tmp_path)) == 2
+    assert (tmp_path / "report.html").exists()
+
+
+def test_another_key_is_another_version_even_without_customers(folder: Path) -> None:
+    names = set()
+    for key in ("a" * 16, "b" * 16):
+        publishing.publish(duckdb.connect(), marts(1), folder, key=key)
+        names |= versions(folder)
+    assert len(names) == 2
+    assert published_week(folder) == 1
+
+
+def test_a_version_that_names_no_key_is_not_trusted(tmp_path: Path) -> None:
+    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path)
+    manifest = tmp_path / "current" / "manifest.json"
+    rows = json.loads(manifest.read_text())
+    for row in rows:
+        del row["key_digest"]
+    manifest.write_text(json.dumps(rows))
+    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path, key="a" * 16)
+    assert b"customer 7" not in all_bytes(tmp_path)
+
+
+@pytest.mark.parametrize("then", ["tea", "milk"])
+@pytest.mark.parametrize("killed_before", ["_switch", "_prune", "shutil.rmtree", "os.rename"])
+def test_kill_while_pseudonyms_are_switched_on(tmp_path: Path, killed_before: str, then: str) -> None:
+    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path)
+    (tmp_path / "report.html").write_text("customer 7")
+    publish_until_killed(killed_before, marts_of_customers("tea"), tmp_path, key="a" * 16)
+    publishing.publish(duckdb.connect(), marts_of_customers(then), tmp_path, key="a" * 16)
+    assert b"customer 7" not in all_bytes(tmp_path)
+    assert not list((tmp_path / "versions").glob(".*"))
 
 
 @pytest.mark.parametrize("key", ["", "short"])
