@@ -91,11 +91,11 @@ def search(
     Parameters
     ----------
     config
-        The present parameters; they are the first trial, and what is given back where nothing is better.
+        The present parameters; they are tried before others, and are what is given back where nothing is better.
     value_of
         What is maximized.
     trials
-        Trials in all.
+        Trials in all that came to an end; one more where the present parameters are none of them.
     storage
         File that keeps them.
     name
@@ -109,10 +109,13 @@ def search(
         direction="maximize",
         load_if_exists=True,
     )
-    finished = sum(trial.state.is_finished() for trial in study.trials)
-    if not finished:
-        study.enqueue_trial({name: getattr(config, name) for name in SEARCHED}, skip_if_exists=True)
-    remaining = max(trials - finished, 0)
+    # A trial that was broken off is stored, too, as failed or as running for ever.
+    complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    remaining = max(trials - len(complete), 0)
+    present = {name: getattr(config, name) for name in SEARCHED}
+    if present not in [trial.params for trial in complete]:
+        study.enqueue_trial(present)
+        remaining = max(remaining, 1)
     if remaining:
         study.optimize(lambda trial: value_of(suggest(trial, config)), n_trials=remaining, show_progress_bar=True)
     return replace(config, **study.best_params)

@@ -41,6 +41,33 @@ def test_nothing_better_leaves_the_present_parameters(tmp_path: Path) -> None:
     assert best == PRESENT
 
 
+# Optuna writes down that Ctrl-C was pressed; of what it does not catch, as of a kill, it knows nothing.
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_a_search_that_is_broken_off_still_tries_the_present_parameters(
+    tmp_path: Path, interruption: type[BaseException]
+) -> None:
+    def broken_off(config: ClassifierConfig) -> float:
+        raise interruption
+
+    tried: list[ClassifierConfig] = []
+
+    def value_of(config: ClassifierConfig) -> float:
+        tried.append(config)
+        return float(config == PRESENT)
+
+    with pytest.raises(interruption):
+        tune.search(PRESENT, broken_off, 5, tmp_path / "tuning.log", "study")
+    assert tune.search(PRESENT, value_of, 5, tmp_path / "tuning.log", "study") == PRESENT
+    assert (len(tried), tried[0]) == (5, PRESENT)
+
+
+def test_other_present_parameters_are_tried_after_all_trials(tmp_path: Path) -> None:
+    other = replace(PRESENT, learning_rate=0.05)
+    found = tune.search(PRESENT, closeness, 5, tmp_path / "tuning.log", "study")
+    assert closeness(found) < 0
+    assert tune.search(other, closeness, 5, tmp_path / "tuning.log", "study") == other
+
+
 def test_ndcg_by_hand() -> None:
     """First list: the one purchase is second of three. Second list: no purchase. Third list: both on top."""
     scores = np.array([3.0, 2.0, 1.0, 5.0, 9.0, 8.0, 1.0])
