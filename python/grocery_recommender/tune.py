@@ -4,7 +4,7 @@ The features are built once more, in a warehouse of their own, as they were on t
 last two weeks judge, with all their candidates, and those before teach, as in a regular build. The binary booster is
 judged by its log loss, LambdaRank by NDCG@10 of its score plus log odds, which is what a list is ordered by. What is
 better than the present parameters is written to ``seeds/classifier_parameters.csv``, which the next build reads. A
-search that is broken off goes on where it stopped.
+search that is broken off goes on where it stopped, while weeks, vars, code and libraries are the same.
 
 References
 ----------
@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ from sklearn.metrics import log_loss
 from grocery_recommender import classifier, runs
 from grocery_recommender.backtest import WITHOUT_TESTS, build
 from grocery_recommender.classifier import ClassifierConfig, Examples
+from grocery_recommender.run_variables import LEARNING_CODE, LEARNING_LIBRARIES, code_version
 from grocery_recommender.sampling import customer_sample
 
 SEED_FILE = Path("seeds/classifier_parameters.csv")
+# Says who judges, and by what.
+SEARCHING_CODE = "python/grocery_recommender/tune.py"
 # Candidates of each judging week, at most: a sample of whole customers.
 JUDGING_PAIRS = 500_000
 CUTOFF = 10
@@ -121,6 +125,31 @@ def search(
     return replace(config, **study.best_params)
 
 
+def study_name(connection: Any, config: ClassifierConfig, week: int, variables: dict[str, Any]) -> str:
+    """The name under which trials are comparable: a hash of all that their values depend on is part of it.
+
+    Parameters
+    ----------
+    connection
+        To the warehouse of ``read_weeks``.
+    config
+        The present parameters, of which those count that are not searched.
+    week
+        The week on whose eve the features are.
+    variables
+        Vars of the build.
+    """
+    weeks = connection.sql(
+        "select prediction_week, week_role, build_fingerprint, example_fingerprint from grid.prediction_weeks"
+        " where week_role <> 'score' order by all"
+    ).fetchall()
+    # Not the run variable: outside of a build, dbt knows no vars of the command line.
+    code = code_version(Path.cwd(), (*LEARNING_CODE, SEARCHING_CODE), LEARNING_LIBRARIES, variables)
+    fixed = {name: value for name, value in asdict(config).items() if name not in SEARCHED}
+    inputs = hashlib.sha256(json.dumps([weeks, code, fixed]).encode()).hexdigest()
+    return f"{config.objective}, before week {week}, of {inputs[:12]}"
+
+
 def write_parameters(configs: list[ClassifierConfig], parameters: list[str], path: Path) -> None:
     """Write the seed file: the values of some parameters of each config."""
     with path.open("w", newline="") as file:
@@ -149,7 +178,8 @@ def main() -> None:
     with duckdb.connect(str(beside), read_only=True) as connection:
         parameters = connection.sql("select objective, parameter, value from seeds.classifier_parameters").fetchall()
         teaching, judges = read_weeks(connection)
-    present = {config.objective: classifier.configured(config, parameters) for config in runs.MODELS}
+        present = [classifier.configured(config, parameters) for config in runs.MODELS]
+        names = [study_name(connection, config, week, arguments.vars) for config in present]
     binned = classifier.bin_examples(teaching)
     group_sizes = judges.group_sizes()
 
@@ -163,10 +193,9 @@ def main() -> None:
         "lambdarank": lambda config: mean_ndcg(predicted(config) + log_odds, judges.was_bought, group_sizes),
     }
     chosen = []
-    for objective, config in present.items():
-        name = f"{objective}, before week {week}"
+    for config, name in zip(present, names, strict=True):
         print(name, flush=True)
-        chosen.append(search(config, value_of[objective], arguments.trials, beside.with_suffix(".log"), name))
+        chosen.append(search(config, value_of[config.objective], arguments.trials, beside.with_suffix(".log"), name))
     write_parameters(chosen, list(SEARCHED), SEED_FILE)
     print(f"written: {SEED_FILE}")
 

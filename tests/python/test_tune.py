@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
-from grocery_recommender import classifier, tune
+from conftest import PROJECT
+from grocery_recommender import classifier, run_variables, tune
 from grocery_recommender.classifier import ClassifierConfig
 
 PRESENT = replace(classifier.LAMBDARANK, learning_rate=0.1, num_leaves=31)
@@ -66,6 +69,50 @@ def test_other_present_parameters_are_tried_after_all_trials(tmp_path: Path) -> 
     found = tune.search(PRESENT, closeness, 5, tmp_path / "tuning.log", "study")
     assert closeness(found) < 0
     assert tune.search(other, closeness, 5, tmp_path / "tuning.log", "study") == other
+
+
+@pytest.fixture
+def tuning_warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A week that teaches, two that judge, and the one that is not looked at."""
+    monkeypatch.chdir(PROJECT)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema grid; create table grid.prediction_weeks as select * from (values"
+            " (5, 'train', 'old', 'old'), (6, 'validation', 'old', 'old'), (7, 'test', 'old', 'old'),"
+            " (8, 'score', 'old', 'old')) as weeks(prediction_week, week_role, build_fingerprint, example_fingerprint)"
+        )
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("week", "column"), [(week, column) for week in (5, 7) for column in ("build_fingerprint", "example_fingerprint")]
+)
+def test_other_data_make_another_study(tuning_warehouse: duckdb.DuckDBPyConnection, week: int, column: str) -> None:
+    def name() -> str:
+        return tune.study_name(tuning_warehouse, PRESENT, 8, {})
+
+    before = name()
+    tuning_warehouse.execute(f"update grid.prediction_weeks set {column} = 'new' where prediction_week = 8")
+    assert name() == before
+    tuning_warehouse.execute(f"update grid.prediction_weeks set {column} = 'new' where prediction_week = {week}")
+    assert name() != before
+
+
+def test_other_code_vars_and_libraries_make_another_study(
+    tuning_warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def name(config: ClassifierConfig = PRESENT, **variables: object) -> str:
+        return tune.study_name(tuning_warehouse, config, 8, variables)
+
+    before = name()
+    assert name(replace(PRESENT, num_leaves=63), flyer_items_per_customer=10) == before
+    others = [name(replace(PRESENT, seed=1)), name(observation_weeks=26)]
+    with monkeypatch.context() as patched:
+        patched.setattr(tune, "LEARNING_CODE", ())
+        others.append(name())
+    monkeypatch.setattr(run_variables, "version", lambda library: "0" if library == "lightgbm" else "1")
+    others.append(name())
+    assert len({before, *others}) == 5
 
 
 def test_ndcg_by_hand() -> None:
