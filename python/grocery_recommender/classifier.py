@@ -83,6 +83,7 @@ class ClassifierConfig:
 # Journey.
 BINARY = ClassifierConfig(objective="binary", num_leaves=50)
 LAMBDARANK = ClassifierConfig(objective="lambdarank", learning_rate=0.09, num_boost_round=160)
+OBJECTIVES = (BINARY.objective, LAMBDARANK.objective)
 
 
 def configured(config: ClassifierConfig, parameters: Iterable[tuple[str, str, float]]) -> ClassifierConfig:
@@ -93,17 +94,20 @@ def configured(config: ClassifierConfig, parameters: Iterable[tuple[str, str, fl
     config
         The defaults.
     parameters
-        Rows of objective, parameter and value; those of other objectives are left alone.
+        Rows of objective, parameter and value; those of the other objective are left alone.
 
     Raises
     ------
     ValueError
-        If there is no such parameter.
+        If there is no such objective, or no such parameter that can be set.
     """
     chosen = {}
     for objective, parameter, value in parameters:
+        if objective not in OBJECTIVES:
+            raise ValueError(f"classifier_parameters: objective {objective!r} is none of {', '.join(OBJECTIVES)}")
         default = getattr(config, parameter, None)
-        if not isinstance(default, (int, float)):
+        # All boosters share the bins, which are made before one is looked at.
+        if not isinstance(default, (int, float)) or parameter == "max_bin":
             raise ValueError(f"classifier_parameters: {parameter!r} of {objective!r} is no parameter that can be set")
         if objective == config.objective:
             chosen[parameter] = type(default)(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightgbm
@@ -181,3 +181,13 @@ def test_screening_keeps_what_tells_purchases_apart() -> None:
     data = examples()
     assert classifier.screen_features(data, 1) == ["signal"]
     assert classifier.screen_features(data, 5) == ["signal", "noise"]
+
+
+def test_every_parameter_that_can_be_set_suits_the_bins() -> None:
+    binned = classifier.bin_examples(examples((1,)))
+    numbers = [name for name, value in asdict(BINARY).items() if isinstance(value, (int, float))]
+    for name in set(numbers) - {"max_bin"}:
+        config = classifier.configured(
+            replace(BINARY, num_boost_round=2), [("binary", name, getattr(BINARY, name) / 2)]
+        )
+        assert classifier.fit(binned, config).num_trees()

@@ -154,10 +154,15 @@ def test_parameters_keep_their_types() -> None:
     assert classifier.configured(classifier.LAMBDARANK, rows).num_leaves == 63
 
 
-@pytest.mark.parametrize("parameter", ["nonsense", "objective", "lightgbm_parameters"])
+@pytest.mark.parametrize("parameter", ["nonsense", "objective", "lightgbm_parameters", "max_bin"])
 def test_unknown_parameters_are_named(parameter: str) -> None:
     with pytest.raises(ValueError, match=parameter):
         classifier.configured(classifier.BINARY, [("binary", parameter, 1.0)])
+
+
+def test_an_unknown_objective_is_named() -> None:
+    with pytest.raises(ValueError, match="'binray' is none of binary, lambdarank"):
+        classifier.configured(classifier.BINARY, [("binray", "num_leaves", 15.0)])
 
 
 def test_what_is_right_of_a_join_is_kept_in_memory() -> None:
