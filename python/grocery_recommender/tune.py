@@ -151,13 +151,16 @@ def study_name(connection: Any, config: ClassifierConfig, week: int, variables: 
 
 
 def write_parameters(configs: list[ClassifierConfig], parameters: list[str], path: Path) -> None:
-    """Write the seed file: the values of some parameters of each config."""
+    """Write the values of some parameters of each config to the seed file, whose rows of other parameters stay."""
+    with path.open(newline="") as file:
+        others = [row for row in csv.reader(file) if row and row[1] not in {"parameter", *parameters}]
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["objective", "parameter", "value"])
         for config in configs:
             for parameter in parameters:
                 writer.writerow([config.objective, parameter, f"{getattr(config, parameter):.6g}"])
+        writer.writerows(others)
 
 
 def main() -> None:

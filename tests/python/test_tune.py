@@ -124,8 +124,9 @@ def test_ndcg_by_hand() -> None:
     assert tune.mean_ndcg(scores, was_bought, np.array([3, 1, 3]), cutoff=1) == pytest.approx(0.5)
 
 
-def test_what_is_written_is_what_a_build_reads(tmp_path: Path) -> None:
+def test_what_is_written_is_what_a_build_reads_and_other_rows_stay(tmp_path: Path) -> None:
     path = tmp_path / "classifier_parameters.csv"
+    path.write_text("objective,parameter,value\nbinary,seed,20060411\nbinary,num_boost_round,7\n")
     configs = [replace(classifier.BINARY, learning_rate=0.0625), replace(PRESENT, num_boost_round=90)]
     tune.write_parameters(configs, ["learning_rate", "num_boost_round"], path)
     with path.open() as file:
@@ -135,5 +136,6 @@ def test_what_is_written_is_what_a_build_reads(tmp_path: Path) -> None:
         ("binary", "num_boost_round", classifier.BINARY.num_boost_round),
         ("lambdarank", "learning_rate", 0.1),
         ("lambdarank", "num_boost_round", 90),
+        ("binary", "seed", 20060411),
     ]
     assert classifier.configured(classifier.LAMBDARANK, rows).num_boost_round == 90
