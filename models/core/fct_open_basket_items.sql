@@ -1,5 +1,5 @@
--- What is known of the target week's baskets while the week is still running. A week that is over has no open basket,
--- also when it is made again as a past target week.
+-- What is known of the target week's baskets: the lines of a week that is still running, and the baskets of the file that
+-- `open_baskets_path` names. Lines of a week that is over are no open basket, also when it is made again as a past one.
 with
 
 weeks as (

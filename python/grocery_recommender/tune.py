@@ -109,10 +109,11 @@ def search(
     study = optuna.create_study(
         study_name=name,
         storage=backend,
-        sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED),
         direction="maximize",
         load_if_exists=True,
     )
+    # With the seed of before, a search that goes on would draw the same trials once more.
+    study.sampler = optuna.samplers.TPESampler(seed=SAMPLER_SEED + len(study.trials))
     # A trial that was broken off is stored, too, as failed or as running for ever.
     complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     remaining = max(trials - len(complete), 0)

@@ -32,7 +32,7 @@ def test_a_search_finds_better_parameters_and_goes_on_where_it_stopped(tmp_path:
     first = tune.search(PRESENT, value_of, 5, tmp_path / "tuning.log", "study")
     assert (len(tried), tried[0]) == (5, 0.1)
     best = tune.search(PRESENT, value_of, 20, tmp_path / "tuning.log", "study")
-    assert len(tried) == 20
+    assert len(tried) == len(set(tried)) == 20
     assert closeness(best) >= closeness(first) >= closeness(PRESENT)
     assert closeness(best) > closeness(PRESENT)
     assert tune.search(PRESENT, value_of, 20, tmp_path / "tuning.log", "study") == best
