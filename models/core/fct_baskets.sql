@@ -1,3 +1,4 @@
+-- A basket over midnight is of its last day: the weeks before must not know its last lines.
 with
 
 transaction_lines as (
@@ -29,7 +30,10 @@ baskets as (
         count(distinct transaction_lines.product_id) as products,
         sum(transaction_lines.quantity) as quantity,
         sum(transaction_lines.spend) as spend,
-        min(transaction_lines.purchased_on) as purchased_on
+        count(transaction_lines.customer_id) in (0, count(*))
+        and min(transaction_lines.customer_id) is not distinct from max(transaction_lines.customer_id)
+        and min(transaction_lines.purchased_on) = max(transaction_lines.purchased_on) as is_one_visit,
+        max(transaction_lines.purchased_on) as purchased_on
     from transaction_lines
     inner join weeks on transaction_lines.week = weeks.week
     where weeks.weeks_to_target < 0
@@ -59,6 +63,7 @@ final as (
         products,
         quantity,
         spend,
+        is_one_visit,
         {{ iso_day_of_week('purchased_on') }} in (6, 7) as is_weekend,
         purchased_on
     from baskets

@@ -1,8 +1,46 @@
+-- A basket whose lines name two days or customers is a visit on each: no line is without its day. Few baskets do so, and
+-- only their lines are looked at.
 with
 
-baskets as (
+whole_baskets as (
 
-    select * from {{ ref('fct_baskets') }}
+    select * from {{ ref('fct_baskets') }} where is_one_visit
+
+),
+
+split_baskets as (
+
+    select basket_id from {{ ref('fct_baskets') }} where not is_one_visit
+
+),
+
+basket_items as (
+
+    select * from {{ ref('fct_basket_items') }}
+
+),
+
+visits as (
+
+    select
+        customer_id,
+        week_index,
+        products,
+        quantity,
+        spend,
+        purchased_on
+    from whole_baskets
+    union all
+    select
+        basket_items.customer_id,
+        min(basket_items.week_index) as week_index,
+        count(distinct basket_items.product_id) as products,
+        sum(basket_items.quantity) as quantity,
+        sum(basket_items.spend) as spend,
+        basket_items.purchased_on
+    from basket_items
+    inner join split_baskets on basket_items.basket_id = split_baskets.basket_id
+    group by basket_items.basket_id, basket_items.customer_id, basket_items.purchased_on
 
 ),
 
@@ -16,7 +54,7 @@ days as (
         cast(sum(products) as integer) as products,
         cast(sum(quantity) as decimal(12, 3)) as quantity,
         cast(sum(spend) as decimal(12, 2)) as spend
-    from baskets
+    from visits
     where customer_id is not null
     group by customer_id, purchased_on
 
