@@ -23,3 +23,22 @@
         when excluded_department_id is not null then 'excluded_department'
     end
 {%- endmacro %}
+
+
+{# Text of plain digits as an integer, null for other text: a cast alone also takes 48.6 (as 49), 0x10 and 1_0. Files of
+   LGSR are read likewise. #}
+{% macro plain_integer(text_expression) -%}
+    case
+        when regexp_extract({{ text_expression }}, '[0-9]+', 0) = {{ text_expression }}
+            then try_cast({{ text_expression }} as integer)
+    end
+{%- endmacro %}
+
+
+{# Text of digits, point and minus sign as a decimal, null for other text. #}
+{% macro plain_decimal(text_expression, scale) -%}
+    case
+        when regexp_extract({{ text_expression }}, '-?([0-9]+[.]?[0-9]*|[.][0-9]+)', 0) = {{ text_expression }}
+            then try_cast({{ text_expression }} as decimal(12, {{ scale }}))
+    end
+{%- endmacro %}

@@ -1,4 +1,5 @@
--- Macros that do not give what they promise, on the engine that runs this: those of macros/dialect.sql, and in_cents.
+-- Macros that do not give what they promise, on the engine that runs this: those of macros/dialect.sql, in_cents, and
+-- those that read numbers.
 {% set abc_as_bytes = "cast('abc' as binary)" %}
 with
 
@@ -48,6 +49,16 @@ checks as (
     select 'iso_day_of_week', {{ iso_day_of_week("date '2017-04-02'") }} = 7
     union all
     select 'first_number', {{ first_number("'from 35 to 44'") }} = 35 and {{ first_number("'none'") }} is null
+    union all
+    select
+        'plain_integer',
+        {{ plain_integer("'07'") }} = 7
+        and coalesce({{ plain_integer("'6.6'") }}, {{ plain_integer("'0x7'") }}, {{ plain_integer("''") }}) is null
+    union all
+    select
+        'plain_decimal',
+        {{ plain_decimal("'-1.5'", 2) }} = -1.5 and {{ plain_decimal("'.5'", 2) }} = 0.5
+        and coalesce({{ plain_decimal("'1_0'", 2) }}, {{ plain_decimal("'1e1'", 2) }}) is null
     union all
     select 'hash_share', abs({{ hash_share("'abc'") }} - 2416005272 / 4294967296e0) < 1e-12
     union all

@@ -16,7 +16,8 @@ final as (
         basket_id::string as basket_id,
         product_id::string as product_id,
         store_id::string as store_id,
-        try_cast(week as integer) as week,
+        -- A cast rounds: week 48.6 would be 49.
+        case when try_cast(week as integer) = try_cast(week as double) then try_cast(week as integer) end as week,
         try_cast(quantity as decimal(12, 3)) as quantity,
         try_cast(sales_value as decimal(12, 2)) as spend,
         -- The till writes UTC; the shop's weeks begin on Monday at midnight, local time.

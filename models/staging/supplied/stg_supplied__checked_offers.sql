@@ -29,8 +29,8 @@ parsed as (
 
     select
         *,
-        try_cast(week as integer) as offer_week,
-        try_cast(price as decimal(12, 2)) as offer_price
+        {{ plain_integer('week') }} as offer_week,
+        {{ plain_decimal('price', 2) }} as offer_price
     from lines
 
 ),
