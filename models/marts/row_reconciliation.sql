@@ -1,5 +1,5 @@
 -- Every line of a file was loaded, rejected or a repetition of another: tests/assert_every_line_is_accounted_for.sql
--- stops the build where that is not so.
+-- stops the build where that is not so. Loaded is what staging hands on; core takes the weeks before the target week.
 with
 
 source_files as (
