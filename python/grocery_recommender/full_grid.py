@@ -105,7 +105,8 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        In ``SCHEMA``, without bounds. Metric names end in ``_repeat`` where only pairs bought in the window count.
+        In ``SCHEMA``, without bounds. Metric names end in ``_repeat`` where only pairs bought in the window count; no
+        rows for pairs that in either week were all bought, or none of them.
     """
     validation, test = (_read(connection, scores_sql, week_role) for week_role in ("validation", "test"))
     out = []
@@ -114,6 +115,8 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
         pairs = test["is_repeat"] if only_repeat else slice(None)
         labels = validation["was_bought"][validation_pairs]
         test_labels = test["was_bought"][pairs]
+        if len({*labels}) < 2 or len({*test_labels}) < 2:
+            continue
         customers = len(np.unique(test["customer"][pairs]))
         for model in MODELS:
             validation_scores, scores = validation[model][validation_pairs], test[model][pairs]
@@ -154,5 +157,5 @@ def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndar
     week["customer"] = columns["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for model in MODELS:
         scores = columns[model].to_numpy().astype(np.float64)
-        week[model] = np.where(np.isnan(scores), np.nanmin(scores) - 1, scores)
+        week[model] = np.where(np.isnan(scores), np.nanmin(scores, initial=np.inf) - 1, scores)
     return week

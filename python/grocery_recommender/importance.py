@@ -56,7 +56,8 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
     pyarrow.Table
         In ``SCHEMA``, one row per run and feature. Features that were screened out are there with ``is_used`` false
         and no gain. SHAP and permutation are measured on a sample of the validation week; the latter for the binary
-        model that scores it only: later ones have learnt from that week.
+        model that scores it only: later ones have learnt from that week. Where the sample has only purchases, or none,
+        there is no permutation importance.
     """
     week_of = {week.week_role: week for week in weeks}
     validation = week_of["validation"]
@@ -64,6 +65,7 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
     ((pairs,),) = connection.sql(f"select count(*) {measured_on}").fetchall()
     rows = connection.sql(f"select * {measured_on} and {customer_sample(pairs, EXAMPLES)}")
     examples = classifier.examples_from_rows(rows.to_arrow_table())
+    is_separable = len({*_spread(examples.was_bought)}) == 2
     target_weeks = sorted({validation.fitted_for_week, week_of["score"].fitted_for_week})
     runs = connection.sql(
         f"select target_week, model_run_id, objective, feature_names, model_text from ({runs_sql})"
@@ -80,7 +82,7 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
             "splits": booster.feature_importance("split"),
             "mean_abs_shap": mean_abs_shap(booster, _spread(matrix)),
         }
-        if (target_week, objective) == (validation.fitted_for_week, "binary"):
+        if is_separable and (target_week, objective) == (validation.fitted_for_week, "binary"):
             figures["permutation_importance"] = permutation_importance(booster, examples, matrix)
         of_feature = {name: {key: values[i] for key, values in figures.items()} for i, name in enumerate(used)}
         unused = {"gain": 0.0, "splits": 0, "mean_abs_shap": 0.0}
@@ -104,7 +106,7 @@ def permutation_importance(booster: lightgbm.Booster, examples: Examples, featur
     booster
         A binary booster that has not learnt from the examples.
     examples
-        Labels and weights.
+        Labels, of both kinds, and weights.
     features
         The columns that the booster reads, shape ``(rows, features)``.
 

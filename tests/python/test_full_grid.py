@@ -30,7 +30,8 @@ def test_metrics_need_both_kinds_of_pairs() -> None:
         full_grid.metrics(np.array([1, 2]), np.array([0.5, 0.5]), np.array([0, 0]), 0.5)
 
 
-def test_performance_of_every_model_on_the_test_week() -> None:
+def scores() -> tuple[duckdb.DuckDBPyConnection, str]:
+    """A connection with made-up scores of two weeks, and the query for them."""
     connection = duckdb.connect()
     connection.execute(
         """
@@ -48,7 +49,11 @@ def test_performance_of_every_model_on_the_test_week() -> None:
             bad as tifu_knn,
             case when bad > 3 then bad end as personal_frequency from scores
     """
-    rows = {(r["model_name"], r["metric"]): r for r in full_grid.performance(connection, query).to_pylist()}
+    return connection, query
+
+
+def test_performance_of_every_model_on_the_test_week() -> None:
+    rows = {(r["model_name"], r["metric"]): r for r in full_grid.performance(*scores()).to_pylist()}
     assert {model for model, _ in rows} == set(full_grid.MODELS)
     assert rows["lightgbm_binary", "auc"]["metric_value"] == 1
     assert rows["lightgbm_binary", "log_loss"]["metric_value"] == pytest.approx(
@@ -57,3 +62,17 @@ def test_performance_of_every_model_on_the_test_week() -> None:
     assert 0.4 < rows["tifu_knn", "auc"]["metric_value"] < 0.6
     assert rows["tifu_knn", "f1_repeat"]["pairs"] < rows["tifu_knn", "f1"]["pairs"] == 400
     assert {r["prediction_week"] for r in rows.values()} == {10}
+
+
+@pytest.mark.parametrize("week_role", ["validation", "test"])
+def test_pairs_of_which_none_was_bought_get_no_rows(week_role: str) -> None:
+    connection, query = scores()
+    connection.execute(
+        f"update scores set was_bought = false where week_role = '{week_role}' and candidate_source = 'repeat'"
+    )
+    metrics = {row["metric"] for row in full_grid.performance(connection, query).to_pylist()}
+    assert metrics == {"auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error", "f1"}
+    connection.execute(f"update scores set was_bought = false where week_role = '{week_role}'")
+    assert full_grid.performance(connection, query).num_rows == 0
+    connection.execute(f"delete from scores where week_role = '{week_role}'")
+    assert full_grid.performance(connection, query).num_rows == 0

@@ -101,3 +101,10 @@ def test_features_that_were_screened_out_are_listed(figures: dict[tuple[str, str
 def test_runs_that_learnt_from_the_week_are_not_judged_on_it(figures: dict[tuple[str, str], dict]) -> None:
     judged = {run for (run, _), row in figures.items() if row["permutation_importance"] is not None}
     assert judged == {"8-binary"}, json.dumps(sorted(judged))
+
+
+def test_without_purchases_there_is_no_permutation_importance(connection: duckdb.DuckDBPyConnection) -> None:
+    unbought = "select * replace (false as was_bought) from examples"
+    rows = importance.feature_importance(connection, WEEKS, "select * from runs", unbought).to_pylist()
+    assert {row["permutation_importance"] for row in rows} == {None}
+    assert any(row["mean_abs_shap"] > 0 for row in rows)
