@@ -9,6 +9,7 @@ computes it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ from woodelf.woodelf_sparse import linear_tree_shap_meets_woodelf
 
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
+from grocery_recommender.run_variables import EXPLAINER, release
 from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
 # Contributions of one feature are added to those of its family, whose facts a sentence can say.
@@ -114,7 +116,8 @@ def explain(
 ) -> Any:
     """Contributions of the families for the pairs of the target week that any product shows.
 
-    A pair whose features and booster are those of its stored contributions is not explained again.
+    A pair whose features, booster and release of the explainer are those of its stored contributions is not explained
+    again.
 
     Parameters
     ----------
@@ -133,7 +136,7 @@ def explain(
     connection = session.cursor()
     week = weeks[-1]
     scorer = runs.load_scorer(connection, runs_sql, week)
-    fingerprint = scorer.fingerprint(week)
+    fingerprint = hashlib.sha256(f"{scorer.fingerprint(week)}{release(EXPLAINER)}".encode()).hexdigest()
     shown = f"select customer_id, product_id from ({shown_sql})"
     passages = []
     if (week.prediction_week, fingerprint) in stored_weeks(connection, dbt.this, SCHEMA):

@@ -58,6 +58,8 @@ EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python")
 # Libraries are code, too: what another release made is made again.
 FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
 LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")
+EXPLAINER = "woodelf_explainer"
+EVALUATION_LIBRARIES = (*LEARNING_LIBRARIES, EXPLAINER)
 
 
 # How SQL and Python models read a var.
@@ -102,11 +104,11 @@ def code_version(
     project["vars"] = {name: values.get(name) for name in changes_rows}
     digest.update(json.dumps(project, sort_keys=True, default=str).encode())
     for library in libraries:
-        digest.update(f"{library}=={_release(library)}".encode())
+        digest.update(f"{library}=={release(library)}".encode())
     return digest.hexdigest()[:12]
 
 
-def _release(library: str) -> str:
+def release(library: str) -> str:
     """Which release is installed; none where SQL is only read, as by linters."""
     try:
         return version(library)
@@ -132,5 +134,5 @@ def _variables_of_invocation(project_folder: Path, _invocation_id: str) -> dict[
         "complete_journey_package": complete_journey_folder(),
         "feature_code_version": code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES, variables),
         "learning_code_version": code_version(project_folder, LEARNING_CODE, LEARNING_LIBRARIES, variables),
-        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, LEARNING_LIBRARIES, variables),
+        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, EVALUATION_LIBRARIES, variables),
     }

@@ -101,6 +101,21 @@ def test_another_release_of_a_library_counts(project: Path, monkeypatch: pytest.
     assert version_of(project) != before
 
 
+def test_another_release_of_the_explainer_is_measured_and_not_fitted(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = run_variables.version
+
+    def versions_with(releases: dict[str, str]) -> dict[str, str]:
+        monkeypatch.setattr(run_variables, "version", lambda name: releases.get(name) or installed(name))
+        monkeypatch.setattr(dbt.flags, "GLOBAL_FLAGS", Namespace(VARS={}))
+        reset_invocation_id()
+        return run_variables.run_variables(project)
+
+    before, after = versions_with({}), versions_with({run_variables.EXPLAINER: "0"})
+    assert {name for name in before if before[name] != after[name]} == {"evaluation_code_version"}
+
+
 def test_a_library_may_be_missing(project: Path) -> None:
     assert code_version(project, PARTS, ("no-such-package",), {}) != code_version(project, PARTS, (), {})
 

@@ -145,3 +145,6 @@ def test_only_pairs_that_are_newly_shown_are_explained(shop: Shop, monkeypatch: 
     assert [row for row in second if row[2] > "c1"] == [row for row in first if row[2] > "c1"]
     shop.explain("abd")
     assert sum(explained) == 70
+    monkeypatch.setattr(explanations, "release", lambda library: "another")
+    shop.explain("abd")
+    assert sum(explained) == 100
