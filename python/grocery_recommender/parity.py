@@ -14,6 +14,8 @@ from pathlib import Path
 
 import duckdb
 
+from grocery_recommender.quoting import literal
+
 SCHEMAS = ("staging", "core", "grid", "ml", "features", "products", "marts")
 # Hashes of an engine's own and what they name, times, and JSON, in which an engine writes 1e-9 and the other 1E-9.
 NOT_COMPARED = {
@@ -69,7 +71,7 @@ def compare(warehouse: Path, spark_folder: Path, schemas: tuple[str, ...] = SCHE
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist: build with both engines first")
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{warehouse}' as duck (read_only)")
+        connection.execute(f"attach {literal(warehouse)} as duck (read_only)")
         folders = {
             (schema, folder.name): folder
             for schema in schemas
@@ -91,7 +93,7 @@ def _source(engine: str, schema: str, table: str, folder: Path) -> str:
     # Spark writes no file for no rows.
     if not any(folder.rglob("*.parquet")):
         return f"(select * from duck.{schema}.{table} limit 0)"
-    return f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true)"
+    return f"read_parquet({literal(folder / '**/*.parquet')}, hive_partitioning = true)"
 
 
 def _read_key_names(connection: duckdb.DuckDBPyConnection, engine: str, folders: dict[tuple[str, str], Path]) -> None:

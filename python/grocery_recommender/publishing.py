@@ -26,6 +26,7 @@ import duckdb
 import pyarrow as pa
 
 from grocery_recommender.progress import report
+from grocery_recommender.quoting import literal as _literal
 
 # The format that DuckDB 1.4 and later can open.
 STORAGE_VERSION = "v1.4.0"
@@ -294,8 +295,4 @@ def _sync(path: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    return _literal(str(path))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return _literal(path)

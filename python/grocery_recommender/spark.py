@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from grocery_recommender.prediction_weeks import is_full_refresh
+from grocery_recommender.quoting import literal
 from grocery_recommender.streaming import Passage
 
 # Rows that are handed to Spark at a time, so that the driver holds no whole table.
@@ -119,12 +120,12 @@ class Session:
             partition.mkdir(parents=True, exist_ok=True)
             unfinished = partition / ".unfinished"
             rows = f"select * exclude (week) from {table} where week = {week}"
-            connection.execute(f"copy ({rows}) to {_literal(str(unfinished))} (format parquet)")
+            connection.execute(f"copy ({rows}) to {literal(unfinished)} (format parquet)")
             unfinished.replace(partition / "week.parquet")
         columns = connection.execute(f"select column_name, column_type from (describe {table})").fetchall()
         listed = ", ".join(f"{name} {kind.replace('VARCHAR', 'string')}" for name, kind in columns)
         self.spark.sql(f"create schema if not exists {table.partition('.')[0]}")
-        place = f"using parquet partitioned by (week) location {_literal(str(folder))}"
+        place = f"using parquet partitioned by (week) location {literal(folder)}"
         self.spark.sql(f"create table if not exists {table} ({listed}) {place}")
         self.spark.sql(f"alter table {table} recover partitions")
         self.spark.sql(f"refresh table {table}")
@@ -146,7 +147,7 @@ class Session:
                 raise ValueError(
                     f"{table} lies in {files[0].geturl()}: publishing needs the tables in a folder of this machine"
                 )
-            paths = ", ".join(_literal(unquote(file.path)) for file in files)
+            paths = ", ".join(literal(unquote(file.path)) for file in files)
             source = f"read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
             if not files:
                 source = f"(select {', '.join(f'null as {name}' for name in types)} where false)"
@@ -157,7 +158,7 @@ class Session:
             comments[f"view {table}"] = self.spark.catalog.getTable(table).description
             for described, comment in comments.items():
                 if comment:
-                    connection.execute(f"comment on {described} is {_literal(comment)}")
+                    connection.execute(f"comment on {described} is {literal(comment)}")
         return connection
 
     def columns(self, name: str) -> set[str]:
@@ -187,10 +188,6 @@ class Session:
             yield self.spark.createDataFrame(reader.schema.empty_table())
             for table in _large_tables(reader):
                 yield self.spark.createDataFrame(table)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _large_tables(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:

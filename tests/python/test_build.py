@@ -437,6 +437,22 @@ def test_every_feature_is_what_a_script_by_hand_makes_of_the_grid(full_warehouse
     assert all(count < pairs / 100 for count in different.values())
 
 
+def test_the_benchmark_attaches_a_warehouse_whatever_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "baker's shop"
+    folder.mkdir()
+    warehouse, script, view = (folder / f"{name}.duckdb" for name in ("warehouse", "script", "view"))
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create schema grid; create schema features;"
+            " create table grid.prediction_weeks as select 53 as prediction_week, 53 as prediction_week_index,"
+            " 1 as window_first_week_index, 52 as window_last_week_index, date '2017-12-26' as starts_on,"
+            " 'score' as week_role;"
+            " create table features.candidate_features as select 53 as prediction_week"
+        )
+    assert features.run_script(warehouse, script, condition="false") == {}
+    assert features.read_view(warehouse, view).keys() == {"wide"}
+
+
 def test_factors_are_fitted_on_recent_weeks(full_warehouse: Warehouse) -> None:
     """Weighted here by the definition: half as much after each half-life before the last week of the window."""
     with duckdb.connect(str(full_warehouse.path), read_only=True) as connection:

@@ -7,12 +7,15 @@ from pathlib import Path
 import duckdb
 import pytest
 from grocery_recommender import parity
+from grocery_recommender.quoting import literal
 
 
 @pytest.fixture
 def engines(tmp_path: Path) -> tuple[Path, Path]:
     """A DuckDB file and a folder like Spark's: equal but for the keys, which each engine makes in its own way."""
-    warehouse, folder = tmp_path / "warehouse.duckdb", tmp_path / "spark"
+    place = tmp_path / "baker's shop"
+    place.mkdir()
+    warehouse, folder = place / "warehouse.duckdb", place / "spark"
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema core")
         for name, query in tables(first_key=1).items():
@@ -40,7 +43,7 @@ def tables(first_key: int, value: str = "0.5", third_customer: str = "c") -> dic
 def write_folder(folder: Path, queries: dict[str, str]) -> None:
     for name, query in queries.items():
         (folder / f"core.db/{name}").mkdir(parents=True, exist_ok=True)
-        duckdb.sql(f"copy ({query}) to '{folder}/core.db/{name}/part-0.parquet'")
+        duckdb.sql(f"copy ({query}) to {literal(folder / f'core.db/{name}/part-0.parquet')}")
 
 
 def differing(engines: tuple[Path, Path]) -> dict[str, parity.Comparison]:

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import duckdb
 
+from grocery_recommender.quoting import literal
+
 PROJECT = Path(__file__).parents[3]
 # Threads as in profiles.yml; a week with all columns at once wants more memory than the 80 that a build scores by.
 SETTINGS = {"threads": 2, "memory_limit": "3GB", "preserve_insertion_order": False}
@@ -414,7 +416,7 @@ def run_script(warehouse: Path, output: Path, condition: str = "week_role = 'sco
     """Write the wide tables of the prediction weeks of a condition into a new file; seconds of each table."""
     seconds: dict[str, float] = defaultdict(float)
     with duckdb.connect(str(output), config=SETTINGS) as connection:
-        connection.execute(f"attach '{warehouse}' as warehouse (read_only); use warehouse")
+        connection.execute(f"attach {literal(warehouse)} as warehouse (read_only); use warehouse")
         weeks = connection.execute(
             "select prediction_week, prediction_week_index, window_first_week_index, window_last_week_index,"
             f" cast(starts_on as varchar) from grid.prediction_weeks where {condition}"
@@ -436,7 +438,7 @@ def read_view(warehouse: Path, output: Path) -> dict[str, float]:
     """Write the rows of the wide view of the target week into a new file, as the script does."""
     started = time.perf_counter()
     with duckdb.connect(str(output), config=SETTINGS) as connection:
-        connection.execute(f"attach '{warehouse}' as warehouse (read_only); use warehouse")
+        connection.execute(f"attach {literal(warehouse)} as warehouse (read_only); use warehouse")
         ((week,),) = connection.execute(
             "select prediction_week from grid.prediction_weeks where week_role = 'score'"
         ).fetchall()
