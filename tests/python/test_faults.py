@@ -102,9 +102,9 @@ def kill(process: subprocess.Popen[str]) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def kill_when(warehouse: Warehouse, said: str) -> None:
+def kill_when(warehouse: Warehouse, said: str, *arguments: str) -> None:
     """Start a build, and kill it shortly after it has said something."""
-    process = warehouse.start("build", *WITHOUT_TESTS)
+    process = warehouse.start("build", *arguments, *WITHOUT_TESTS)
     for line in process.stdout:
         if said in line:
             time.sleep(0.05)
@@ -183,11 +183,7 @@ def test_killed_at_twenty_random_moments(undisturbed: Warehouse, empty: Warehous
 
 def test_interrupted_full_refresh(undisturbed: Warehouse, built: Warehouse) -> None:
     for said in ("stg_lgsr__source_files", "customer_item_features:", "scores, week"):
-        process = built.start("build", "--full-refresh", *WITHOUT_TESTS)
-        for line in process.stdout:
-            if said in line:
-                kill(process)
-                break
+        kill_when(built, said, "--full-refresh")
         complete(built)
         assert contents(built) == contents(undisturbed)
 
