@@ -70,19 +70,3 @@ def interval(
     tail = (1 - level) / 2
     lower, upper = np.quantile(bootstrap_means(values, resamples, seed), [tail, 1 - tail], axis=0)
     return lower, upper
-
-
-def paired_interval(
-    values: np.ndarray, baseline: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
-) -> tuple[float, float]:
-    """Lower and upper bound of the mean difference of two models over the same customers.
-
-    Parameters
-    ----------
-    values, baseline
-        One value per customer each, customers in the same order; shape ``(customers,)``.
-    level, resamples, seed
-        As in `interval`.
-    """
-    lower, upper = interval((values - baseline)[:, None], level, resamples, seed)
-    return float(lower[0]), float(upper[0])

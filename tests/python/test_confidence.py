@@ -15,16 +15,6 @@ def test_the_interval_is_that_of_the_normal_approximation() -> None:
     assert upper[0] == pytest.approx(values.mean() + half_width, abs=half_width / 10)
 
 
-def test_pairing_narrows_the_difference_of_models_that_agree() -> None:
-    generator = np.random.default_rng(2)
-    baseline = generator.exponential(size=1000)
-    better = baseline + 0.02 + generator.normal(scale=0.01, size=1000)
-    lower, upper = confidence.paired_interval(better, baseline)
-    assert 0.015 < lower < np.mean(better - baseline) < upper < 0.025
-    apart = confidence.interval(np.column_stack([better, baseline]))
-    assert upper - lower < (apart[1] - apart[0]).min() / 10
-
-
 def test_the_same_seed_draws_the_same_customers_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(3).uniform(size=(60, 2))
     whole = confidence.bootstrap_means(values, resamples=100)
