@@ -10,6 +10,13 @@
 {%- endmacro %}
 
 
+{# Whether a row is of the last weeks of the window. A week's fingerprint covers its window: nothing may look further. #}
+{% macro in_latest_weeks(weeks, rows, windows) -%}
+    {{ rows }}.week_index > {{ windows }}.window_last_week_index - {{ weeks }}
+        and {{ rows }}.week_index between {{ windows }}.window_first_week_index and {{ windows }}.window_last_week_index
+{%- endmacro %}
+
+
 {# Whether a pair of the `prediction_week` that was not bought is one of those that the classifier learns from. The share
    is the same for all pairs of the week: LambdaRank compares pairs of a list, and a list with more frequent items than
    there are teaches a wrong order. #}

@@ -1,12 +1,12 @@
 {# First hook of a run: a var that is misspelt would be ignored, and one out of range would fail somewhere else, for a
    reason that names no var. #}
 {% macro check_vars() -%}
-    {#- Candidates look back 8 weeks, features 52: a window must hold the former, and must not outlast the latter. -#}
+    {#- Features look back 52 weeks: a longer window would hold purchases that none of them sees. -#}
     {%- set counts = {
-        'observation_weeks': (8, 52),
+        'observation_weeks': (1, 52),
         'training_weeks': (1, 520),
         'retrain_every_weeks': (1, 520),
-        'active_weeks': (1, 52),
+        'active_weeks': (1, 520),
         'backtest_weeks': (0, 520),
         'minimum_history_weeks': (1, 520),
         'customers_at_a_time': (1, 1000000000),
@@ -53,12 +53,5 @@
                 {%- endif -%}
             {%- endfor -%}
         {%- endfor -%}
-        {#- Who is active must be known within the window: a week's fingerprint covers no more. -#}
-        {%- if var('active_weeks') | int > var('observation_weeks') | int -%}
-            {{ exceptions.raise_compiler_error(
-                "var active_weeks is " ~ var('active_weeks') ~ "; it must be at most observation_weeks, which is "
-                ~ var('observation_weeks')
-            ) }}
-        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

@@ -22,8 +22,7 @@ active as (
         customer_days.customer_id
     from prediction_weeks
     inner join customer_days
-        on customer_days.week_index between prediction_weeks.prediction_week_index - {{ var('active_weeks') }}
-        and prediction_weeks.window_last_week_index
+        on {{ in_latest_weeks(var('active_weeks'), 'customer_days', 'prediction_weeks') }}
 
 ),
 

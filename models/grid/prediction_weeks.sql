@@ -72,8 +72,7 @@ customers as (
         count(distinct customer_weeks.customer_id) as active_customers
     from with_history
     inner join customer_weeks
-        on customer_weeks.week_index between with_history.prediction_week_index - {{ var('active_weeks') }}
-        and with_history.window_last_week_index
+        on {{ in_latest_weeks(var('active_weeks'), 'customer_weeks', 'with_history') }}
     group by with_history.prediction_week
 
 ),

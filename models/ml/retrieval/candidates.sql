@@ -56,8 +56,7 @@ popular_products as (
             as popularity_rank
     from {{ ref('customer_item_weeks') }} as item_weeks
     inner join prediction_week
-        on item_weeks.week_index between prediction_week.prediction_week_index - 4
-        and prediction_week.window_last_week_index
+        on {{ in_latest_weeks(4, 'item_weeks', 'prediction_week') }}
     group by item_weeks.product_id
     qualify popularity_rank <= 10 * {{ var('new_candidates_from_popularity') }}
 

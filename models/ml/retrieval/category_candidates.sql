@@ -83,8 +83,7 @@ recent_buyers as (
         count(distinct item_weeks.customer_id) as buyers
     from item_weeks
     inner join prediction_week
-        on item_weeks.week_index between prediction_week.prediction_week_index - 8
-        and prediction_week.window_last_week_index
+        on {{ in_latest_weeks(8, 'item_weeks', 'prediction_week') }}
     group by item_weeks.product_id
 
 ),
