@@ -386,7 +386,7 @@
         {% set leftovers %}
             select table_schema, table_name, table_type
             from information_schema.tables
-            where table_catalog = '{{ target.database | replace("'", "''") }}'
+            where table_catalog = '{{ target.database }}'
                 and (table_name like '%\_\_dbt\_tmp%' escape '\' or table_name like '%\_\_dbt\_backup' escape '\')
         {% endset %}
         {% for leftover in run_query(leftovers) %}

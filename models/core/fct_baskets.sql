@@ -31,7 +31,7 @@ baskets as (
         sum(transaction_lines.quantity) as quantity,
         sum(transaction_lines.spend) as spend,
         count(transaction_lines.customer_id) in (0, count(*))
-        and min(transaction_lines.customer_id) is not distinct from max(transaction_lines.customer_id)
+        and coalesce(min(transaction_lines.customer_id) = max(transaction_lines.customer_id), true)
         and min(transaction_lines.purchased_on) = max(transaction_lines.purchased_on) as is_one_visit,
         max(transaction_lines.purchased_on) as purchased_on
     from transaction_lines

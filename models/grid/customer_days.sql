@@ -1,5 +1,5 @@
--- A basket whose lines name two days or customers is a visit on each: no line is without its day. Few baskets do so, and
--- only their lines are looked at.
+-- A basket whose lines name two days or customers is a visit on each: no line is without its day. Few baskets do so,
+-- and only their lines are looked at.
 with
 
 whole_baskets as (

@@ -26,7 +26,7 @@ import duckdb
 import pyarrow as pa
 
 from grocery_recommender.progress import report
-from grocery_recommender.quoting import literal as _literal
+from grocery_recommender.quoting import literal
 
 # The format that DuckDB 1.4 and later can open.
 STORAGE_VERSION = "v1.4.0"
@@ -211,7 +211,7 @@ def _write(
     key_digest: str | None,
     folder: Path,
 ) -> None:
-    serving = _quoted(folder / "serving.duckdb")
+    serving = literal(folder / "serving.duckdb")
     connection.execute(f"attach {serving} as publication (storage_version '{STORAGE_VERSION}')")
     try:
         connection.execute("create schema publication.marts")
@@ -221,8 +221,8 @@ def _write(
                 described = (
                     f"table publication.marts.{name}" if column is None else f"column publication.marts.{name}.{column}"
                 )
-                connection.execute(f"comment on {described} is {_literal(comment)}")
-            connection.execute(f"copy publication.marts.{name} to {_quoted(folder / f'{name}.parquet')}")
+                connection.execute(f"comment on {described} is {literal(comment)}")
+            connection.execute(f"copy publication.marts.{name} to {literal(folder / f'{name}.parquet')}")
         connection.execute("checkpoint publication")
     finally:
         connection.execute("detach publication")
@@ -292,7 +292,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _quoted(path: Path) -> str:
-    return _literal(path)
