@@ -1,19 +1,23 @@
 {# A true clause of a reason, from the row's own facts; null where there is nothing to say.
-   `days_since_last_purchase` counts to the first day of the week. #}
+   `days_since_last_purchase` counts to the first day of the week. One interval is no cycle, and a customer who has let
+   three pass buys at that pace no more. #}
 {% macro reason_clause(clause) -%}
     {%- if clause == 'history' -%}
         case
-            when candidate_source in ('als', 'neighbours') then 'new to you: customers with baskets like yours buy it'
-            when candidate_source = 'category' then 'new to you: much bought lately, in a category that you buy'
-            when candidate_source = 'offer' then 'new to you: on offer, in a category that you buy'
-            when candidate_source = 'popularity' then 'new to you: among the most bought of the last four weeks'
-            when visits = 1 then concat('bought once in the last ', window_weeks, ' weeks')
-            else concat('bought ', visits, ' times in the last ', window_weeks, ' weeks')
+            when candidate_source in ('als', 'neighbours')
+                then concat({{ novelty() }}, ': customers with baskets like yours buy it')
+            when candidate_source = 'category'
+                then concat({{ novelty() }}, ': bought by others lately, in a category that you buy')
+            when candidate_source = 'offer' then concat({{ novelty() }}, ': on offer, in a category that you buy')
+            when candidate_source = 'popularity' then concat({{ novelty() }}, ': among the most bought of late')
+            when visits = 1 then concat('bought once in ', {{ window_words() }})
+            else concat('bought ', visits, ' times in ', {{ window_words() }})
         end
     {%- elif clause == 'timing' -%}
         nullif(concat_ws(
             ', ',
             case
+                when visits < 3 or days_since_last_purchase > 3 * cycle_days then null
                 when cycle_days = 1 then 'about every day'
                 when cycle_days > 1 then concat('about every ', cycle_days, ' days')
             end,
@@ -31,4 +35,15 @@
             case when is_price_dropped then 'its price has dropped' end
         ), '')
     {%- endif -%}
+{%- endmacro %}
+
+
+{# How the customer stands to a product that was not bought in the window. #}
+{% macro novelty() -%}
+    case when was_bought_earlier then concat('not bought in ', {{ window_words() }}) else 'new to you' end
+{%- endmacro %}
+
+
+{% macro window_words() -%}
+    case when window_weeks = 1 then 'the last week' else concat('the last ', window_weeks, ' weeks') end
 {%- endmacro %}

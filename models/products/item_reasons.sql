@@ -1,6 +1,7 @@
 -- The sentence beside every pair that a product shows: true facts of the pair, those first that speak most for it by
 -- the model's own account. What speaks against it is left out; how the customer and the product met is always said.
 {% set clauses = ['history', 'timing', 'offer'] %}
+{% set offers = {'mailer': 'is_in_mailer', 'display': 'is_on_display', 'price_drop': 'is_price_dropped'} %}
 
 with
 
@@ -22,6 +23,20 @@ item_contributions as (
 
 ),
 
+earlier_purchases as (
+
+    select distinct
+        item_weeks.customer_id,
+        item_weeks.product_id
+    from {{ ref('customer_item_weeks') }} as item_weeks
+    inner join prediction_weeks on item_weeks.week_index < prediction_weeks.window_first_week_index
+    inner join item_contributions
+        on prediction_weeks.prediction_week = item_contributions.prediction_week
+        and item_weeks.customer_id = item_contributions.customer_id
+        and item_weeks.product_id = item_contributions.product_id
+
+),
+
 facts as (
 
     select
@@ -33,9 +48,15 @@ facts as (
         cast(candidate_scores.customer_product_visits_52_weeks as integer) as visits,
         cast(round(candidate_scores.customer_product_median_gap_days) as integer) as cycle_days,
         cast(candidate_scores.customer_product_days_since_last_purchase as integer) as days_since_last_purchase,
-        coalesce(candidate_scores.known_offer_mailer_share, 0) > 0 as is_in_mailer,
-        coalesce(candidate_scores.known_offer_display_share, 0) > 0 as is_on_display,
-        coalesce(candidate_scores.known_offer_price_drop_share, 0) > 0 as is_price_dropped,
+        earlier_purchases.product_id is not null as was_bought_earlier,
+        {% for offer_type, fact in offers.items() %}
+        -- As in flyers, an offer of few stores is none that a customer can count on.
+        coalesce(
+            candidate_scores.known_offer_{{ offer_type }}_share > 0
+            and candidate_scores.known_offer_{{ offer_type }}_share >= {{ var('flyer_minimum_store_share') }},
+            false
+        ) as {{ fact }},
+        {% endfor %}
         case
             when candidate_scores.candidate_source = 'repeat' then item_contributions.history_contribution
             else item_contributions.likeness_contribution + item_contributions.product_contribution
@@ -48,6 +69,9 @@ facts as (
         on candidate_scores.prediction_week = item_contributions.prediction_week
         and candidate_scores.customer_id = item_contributions.customer_id
         and candidate_scores.product_id = item_contributions.product_id
+    left join earlier_purchases
+        on candidate_scores.customer_id = earlier_purchases.customer_id
+        and candidate_scores.product_id = earlier_purchases.product_id
 
 ),
 

@@ -87,11 +87,16 @@ f1_by_length as (
 
 ),
 
+-- A list that has fewer items counts with all it has, as it does in the test week.
 summed_f1 as (
 
     select
         position,
-        sum(f1) as summed_f1
+        sum(f1) + coalesce(
+            sum(sum(case when position = longest then f1 else 0 end)) over (
+                order by position rows between unbounded preceding and 1 preceding
+            ), 0
+        ) as summed_f1
     from f1_by_length
     where week_role = 'validation'
     group by position
