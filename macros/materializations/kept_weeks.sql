@@ -10,6 +10,11 @@
     {%- set weeks = compare_weeks(load_cached_relation(this), weeks_relation, week_column) -%}
     {{ log('     ' ~ this.identifier ~ ': ' ~ weeks.to_build | length ~ ' weeks to build, '
            ~ weeks.kept | length ~ ' kept', info=True) }}
+    {%- if not weeks.to_build and not weeks.kept -%}
+        {{ exceptions.raise_compiler_error(
+            'not enough history: there is no week to make; load more weeks, or lower minimum_history_weeks'
+        ) }}
+    {%- endif -%}
     {%- set queries = [] -%}
     {%- for query in queries_for(weeks.to_build) -%}
         {%- do queries.append(

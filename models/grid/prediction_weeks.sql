@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('customer_item_weeks') }}
+-- Made after the grid, whose purchases a week's fingerprint vouches for.
 -- Which weeks are predicted, and what each is for. Roles count back from the target week, so that any past
 -- week can be re-made exactly as it would have been then.
 {% set retrain_every_weeks = var('retrain_every_weeks') %}

@@ -1,6 +1,7 @@
 {{ config(materialized='per_week') }}
 
--- In what kind of basket, store and hour a product sells: here the baskets without a loyalty card count too.
+-- In what kind of basket, store and hour a product sells: here the baskets without a loyalty card count too. Of a basket
+-- over midnight into the next week, this one does not know the kind yet.
 with
 
 basket_items as (
@@ -53,7 +54,9 @@ classed as (
         baskets.day_part,
         baskets.is_weekend
     from product_baskets
-    inner join baskets on product_baskets.basket_id = baskets.basket_id
+    left join baskets
+        on product_baskets.basket_id = baskets.basket_id
+        and product_baskets.week_index = baskets.week_index
     left join store_versions
         on baskets.store_id = store_versions.store_id
         and baskets.week_index >= store_versions.valid_from_week_index

@@ -1,4 +1,4 @@
-{{ config(**replace_by('model_run_id')) }}
+{{ config(**keep_history_by('model_run_id')) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(pre_hook="{{ clear_target_week() }}", **replace_by('target_week')) }}
+{{ config(pre_hook="{{ clear_target_week() }}", **keep_history_by('target_week')) }}
 
 -- depends_on: {{ ref('dim_weeks') }}
 -- The only product that knows of the target week itself: the baskets so far. Past target weeks stay as they were.

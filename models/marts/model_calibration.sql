@@ -1,4 +1,4 @@
-{{ config(**replace_by('prediction_week')) }}
+{{ config(**keep_history_by('prediction_week')) }}
 
 -- Reliability: pairs in bins of equal mass, by the published probability. A true probability is the purchase rate.
 {% set bins = 20 %}

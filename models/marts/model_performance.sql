@@ -1,4 +1,4 @@
-{{ config(**replace_by('prediction_week')) }}
+{{ config(**keep_history_by('prediction_week')) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 
 -- Recommendations whose week is in, the control group's too. A week is judged once, when all of it has been loaded, and
 -- never again: neither a later run nor a later correction of the data rewrites what was reported.

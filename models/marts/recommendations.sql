@@ -1,5 +1,6 @@
-{{ config(**replace_by('target_week')) }}
+{{ config(pre_hook="{{ clear_target_week() }}", **keep_history_by('target_week')) }}
 
+-- depends_on: {{ ref('dim_weeks') }}
 -- Past target weeks stay as they were published; only the week that is being made is replaced.
 with
 

@@ -1,4 +1,4 @@
-{{ config(**replace_by('prediction_week')) }}
+{{ config(**keep_history_by('prediction_week')) }}
 
 -- Reliability within segments of customers: whether the probabilities are as true for the new as for the well known.
 {% set bins = 10 %}

@@ -1,4 +1,4 @@
-{{ config(**replace_by('target_week')) }}
+{{ config(**keep_history_by('target_week')) }}
 
 -- The list of every active customer, the control group's too, so that outcomes can be compared. Past target weeks stay
 -- as they were; only the week that is being made is replaced.

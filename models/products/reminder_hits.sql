@@ -1,5 +1,5 @@
 -- The reminders of the test week, beside as many of the customer's most frequent items. Hits are what the customer takes
--- after the first shopping day, up to seven days later; of the last loaded week no more than its own days are known.
+-- later in the week, after the first shopping day: who shops but once has none.
 with
 
 test_week as (
@@ -48,7 +48,6 @@ later_items as (
     from item_days
     inner join first_days on item_days.customer_id = first_days.customer_id
     where item_days.purchased_on > first_days.first_day
-        and item_days.purchased_on <= {{ add_days('first_days.first_day', 7) }}
 
 ),
 

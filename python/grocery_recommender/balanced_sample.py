@@ -1,8 +1,8 @@
 """The balanced-sample protocol: as many pairs that were bought as were not, and customers that nobody learnt from.
 
 The classifiers learn from the sample of the validation week's customers, seven in ten, and are measured on the others
-in the test week: neither the customers nor the week were seen. Half of the pairs are purchases, so these figures say
-nothing about a real week; they are here because they are what classifiers of this kind are often reported with.
+in the test week: neither the customers nor the week were seen. About half of the pairs are purchases, so these figures
+say nothing about a real week; they are here because they are what classifiers of this kind are often reported with.
 
 References
 ----------

@@ -18,7 +18,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 from grocery_recommender import classifier
 from grocery_recommender.prediction_weeks import PredictionWeek
-from grocery_recommender.sampling import customer_sample
+from grocery_recommender.sampling import pair_sample
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SCHEMA = pa.schema(
@@ -37,7 +37,8 @@ SCHEMA = pa.schema(
         ("is_strongest_of_cluster", pa.bool_()),
     ]
 )
-# Pairs that the profile of a role is made of, at most: a sample of whole customers.
+# Pairs that the profile of a role is made of, at most. Those of whole customers would be of thirty, and whatever tells
+# these from thirty others would seem to have shifted.
 PAIRS = 10_000
 # Features that correlate more than this, on average, are one cluster.
 REDUNDANT_CORRELATION = 0.9
@@ -223,13 +224,13 @@ def redundancy_clusters(
 def _samples(
     connection: Any, weeks: list[PredictionWeek], roles: tuple[str, ...], pairs_sql: str, features_sql: str
 ) -> dict[str, pa.Table]:
-    """About ``PAIRS`` pairs of each role, all of whole customers."""
+    """About ``PAIRS`` pairs of each role."""
     samples = {}
     for role in roles:
         numbers = [week.prediction_week for week in weeks if week.week_role == role]
         counted = connection.sql(f"select prediction_week, count(*) as pairs from ({pairs_sql}) group by all")
         pairs = sum(row["pairs"] for row in counted.to_arrow_table().to_pylist() if row["prediction_week"] in numbers)
-        kept = customer_sample(pairs, PAIRS)
+        kept = pair_sample(pairs, PAIRS)
         # One week at a time: only an equality is pushed through the left joins.
         parts = [
             connection.sql(f"select * from ({features_sql}) where prediction_week = {week} and {kept}").to_arrow_table()

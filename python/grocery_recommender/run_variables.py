@@ -54,7 +54,7 @@ LEARNING_CODE = (
     "python/grocery_recommender/streaming.py",
 )
 # What decides the measurements: an edit of a mart or a product measures nothing again.
-EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python")
+EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python", "seeds/classifier_parameters.csv")
 # Libraries are code, too: what another release made is made again.
 FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
 LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")
@@ -99,7 +99,8 @@ def code_version(
         digest.update(content)
         read.update(READS_VAR.findall(content))
     project = yaml.safe_load(project_file)
-    values = project.pop("vars") | variables
+    of_all = project.pop("vars")
+    values = of_all | of_all.get(project.get("name"), {}) | variables
     changes_rows = (name for name in map(bytes.decode, read) if not CHANGES_NO_ROW.fullmatch(name))
     project["vars"] = {name: values.get(name) for name in changes_rows}
     digest.update(json.dumps(project, sort_keys=True, default=str).encode())

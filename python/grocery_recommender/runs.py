@@ -256,6 +256,8 @@ def _run_id(
 
 
 def _stored_runs(connection: Any, table: Any) -> list[dict[str, Any]]:
-    if stored_columns(connection, table) != set(SCHEMA.names):
+    # Lists of past weeks name their runs: those that another release stored stay, with the columns that they have.
+    columns = [name for name in SCHEMA.names if name in stored_columns(connection, table)]
+    if "model_run_id" not in columns:
         return []
-    return connection.sql(f"select {', '.join(SCHEMA.names)} from {table}").to_arrow_table().to_pylist()
+    return connection.sql(f"select {', '.join(columns)} from {table}").to_arrow_table().to_pylist()

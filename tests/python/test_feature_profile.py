@@ -111,3 +111,24 @@ def test_profile_of_all_roles() -> None:
     assert rows["score", "visits"]["squared_correlation"] is None
     age = rows["test", "age"]
     assert (age["missing_share"], age["distinct_values"], age["mean"], age["redundancy_cluster"]) == (1, 0, None, None)
+
+
+def test_what_differs_between_customers_has_not_shifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a thousand customers has an age and forty products; all come back each week, half of them in the last."""
+    monkeypatch.setattr(feature_profile, "PAIRS", 2_000)
+    connection = duckdb.connect()
+    connection.execute(
+        """
+        create table pairs as
+        select cast(week as integer) as prediction_week, 'c' || customer as customer_id, 'p' || product as product_id,
+            customer % 7 = 0 and product = 0 as was_bought, cast(1 as float) as example_weight,
+            cast(hash(customer) % 90 as float) as age
+        from range(10, 14) as weeks(week) cross join range(1000) as customers(customer)
+        cross join range(40) as products(product)
+        where week <> 13 or hash(customer, 1) % 2 = 0
+        """
+    )
+    profile = feature_profile.feature_profile(connection, WEEKS, *(("select * from pairs",) * 2,) * 2)
+    shifts = {row["week_role"]: row["population_stability_index"] for row in profile.to_pylist()}
+    assert shifts.keys() == {"train", "validation", "test", "score"}
+    assert max(shifts.values()) < 0.1

@@ -114,6 +114,15 @@ def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehous
     assert weekly_warehouse.query("select count(distinct prediction_week) from marts.model_performance") == [(2,)]
 
 
+def test_a_full_refresh_keeps_what_was_published(weekly_warehouse: Warehouse) -> None:
+    """No build can make the lists of a past week again, nor measure them."""
+    history = ("recommendations", "shopping_lists", "recommendation_outcomes", "model_performance", "model_calibration")
+    before = [weekly_warehouse.query(f"select * from marts.{name} order by all") for name in history]
+    result = weekly_warehouse.dbt("run", "--full-refresh", "--select", "recommended_items", *history)
+    assert result.returncode == 0, result.stdout[-6000:]
+    assert [weekly_warehouse.query(f"select * from marts.{name} order by all") for name in history] == before
+
+
 def test_a_very_small_shop_learns_from_all_there_is(tmp_path: Path) -> None:
     """Forty customers, twenty weeks, no var but the folder: all that was not bought teaches, and stands for itself."""
     write_shop(tmp_path / "shop", ShopConfig(customers=40, products=150), weeks=20)

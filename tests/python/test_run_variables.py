@@ -77,6 +77,14 @@ def test_a_var_that_changes_no_row_or_is_not_read_does_not_count(project: Path, 
     assert version_of(project, **{name: 1}) == version_of(project)
 
 
+def test_a_var_counts_where_it_is_written_for_the_project_alone(project: Path) -> None:
+    before = version_of(project)
+    text = (project / "dbt_project.yml").read_text()
+    (project / "dbt_project.yml").write_text(text.replace("vars:\n", "vars:\n  shop: {observation_weeks: 5}\n"))
+    assert version_of(project) not in (before, version_of(project, observation_weeks=6))
+    assert version_of(project) == version_of(project, observation_weeks=5)
+
+
 VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
 
 

@@ -113,6 +113,15 @@ def test_what_is_stored_and_fits_is_used_again(shop: Shop) -> None:
     assert shop.scorers(prediction_weeks()) == before
 
 
+def test_runs_that_another_release_stored_with_other_columns_stay(shop: Shop) -> None:
+    before = shop.build(prediction_weeks(latest=7))
+    shop.connection.execute("alter table runs rename column is_in_use to purpose")
+    after = shop.build(prediction_weeks(latest=8))
+    assert {row["model_run_id"] for row in before} < {row["model_run_id"] for row in after}
+    shop.connection.execute("create or replace table runs as select 1 as something")
+    assert len(shop.build(prediction_weeks(latest=8))) == 9
+
+
 def test_the_networks_of_a_large_shop_have_hidden_layers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     week = prediction_weeks()[-1]
     shop.build(prediction_weeks())
