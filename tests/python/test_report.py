@@ -158,6 +158,14 @@ def test_the_selector_finds_a_customer_whose_flyer_shows_only_offers(browse: Cal
     assert "No such customer" in document
 
 
+def test_a_printed_page_says_whose_it_is(page: str, browse: Callable) -> None:
+    (hidden,) = re.findall(r"(\S[^\n{}]*) { display: none; }", page)
+    assert {"input", "label"} <= set(hidden.split(", ")) <= {".figures", ".hint", "label", "input"}
+    heading = r'<h2 id="customer-heading">([^<]*)</h2>'
+    assert re.findall(heading, browse("c1")[0]) == ["The week of customer c1"]
+    assert re.findall(heading, browse("nobody")[0]) == ["A customer's week"]
+
+
 def test_names_from_data_stay_text_in_a_browser(browse: Callable) -> None:
     document, _, addresses = browse("c0")
     assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in document
