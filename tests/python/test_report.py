@@ -84,6 +84,19 @@ def test_every_customer_is_there_and_no_product_twice(page: str) -> None:
     assert lists["On offer for you"]["c1"][0][2].startswith("Save 0.3")
 
 
+def test_lists_are_as_long_as_they_were_published(tmp_path: Path) -> None:
+    longer = {
+        "shopping_lists": """select 9 as target_week, 'c0' as customer_id, p as position, 'p' || p as product_id,
+            0.5 as purchase_probability, 1.0 as typical_quantity, 'Every week.' as reason from range(1, 61) as t(p)""",
+        "recommendations": """select 9 as target_week, 'c0' as customer_id, p as rank, 'p' || p as product_id,
+            0.5 as purchase_probability, 'Often.' as reason from range(1, 131) as t(p)""",
+    }
+    publishing.publish(duckdb.connect(), MARTS | longer, tmp_path)
+    lists = packed(write_report(tmp_path).read_text())["lists"]
+    assert len(lists["This week's list"]["c0"]) == 60
+    assert len(lists["You may also like"]["c0"]) == 70
+
+
 def test_what_is_missing_is_said(page: str) -> None:
     assert "No recommended week is in yet" in page
     assert "leads the best simple rule by +20.0%" in page

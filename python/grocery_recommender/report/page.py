@@ -14,7 +14,6 @@ import pandas as pd
 
 from grocery_recommender.report import charts
 
-ROWS_PER_LIST = 50
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -86,8 +85,8 @@ def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         lists[title] = {}
         rows = connection.execute(
             f"select customer_id, product_id, purchase_probability, concat({remark}, reason) from marts.{mart}"
-            f" where target_week = ? and {place} <= ? order by customer_id, {place}",
-            [target_week, ROWS_PER_LIST],
+            f" where target_week = ? order by customer_id, {place}",
+            [target_week],
         ).fetchall()
         for customer, product, probability, note in rows:
             if (customer, product) in shown and mart == "recommendations":
