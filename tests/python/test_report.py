@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from grocery_recommender import publishing
+from grocery_recommender.report import charts
 from grocery_recommender.report.page import write_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)> שלום 🍎"
@@ -95,6 +97,13 @@ def test_lists_are_as_long_as_they_were_published(tmp_path: Path) -> None:
     lists = packed(write_report(tmp_path).read_text())["lists"]
     assert len(lists["This week's list"]["c0"]) == 60
     assert len(lists["You may also like"]["c0"]) == 70
+
+
+def test_only_baselines_are_grey() -> None:
+    names = ["lightgbm_lambdarank", "lightgbm_binary", "published", "tifu_knn", "als"]
+    measured = pd.DataFrame({"model_name": names, "metric_value": 0.2, "lower_bound": 0.1, "upper_bound": 0.3})
+    bars = re.findall(r"<path [^>]*model_name: (\w+)\"[^>]*bar[^>]*fill=\"(#\w+)\"", charts.ranking(measured))
+    assert dict(bars) == dict(zip(names, [charts.ACCENT] * 3 + [charts.QUIET] * 2, strict=True))
 
 
 def test_what_is_missing_is_said(page: str) -> None:

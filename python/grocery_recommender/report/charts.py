@@ -9,6 +9,8 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from grocery_recommender.ranking import BASELINES
+
 # Legible on light and on dark paper alike.
 INK, ACCENT, QUIET = "#7a7f87", "#2f7d6b", "#a9b4bd"
 CONFIG: dict[str, Any] = {
@@ -27,11 +29,12 @@ def svg(chart: alt.Chart | alt.LayerChart) -> str:
 
 
 def ranking(performance: pd.DataFrame) -> str:
-    """NDCG@10 of every model with its interval, best first."""
-    learnt = alt.condition("indexof(datum.model_name, 'lightgbm') == 0", alt.value(ACCENT), alt.value(QUIET))
+    """NDCG@10 of every model with its interval, best first; the baselines are grey."""
+    is_baseline = alt.FieldOneOfPredicate(field="model_name", oneOf=list(BASELINES))
+    colour = alt.condition(is_baseline, alt.value(QUIET), alt.value(ACCENT))
     order = performance.sort_values("metric_value", ascending=False)["model_name"].tolist()
     base = alt.Chart(performance).encode(y=alt.Y("model_name:N", sort=order, title=None))
-    bars = base.mark_bar(height=16).encode(x=alt.X("metric_value:Q", title="NDCG@10"), color=learnt)
+    bars = base.mark_bar(height=16).encode(x=alt.X("metric_value:Q", title="NDCG@10"), color=colour)
     spread = base.mark_rule(color=INK, strokeWidth=2).encode(x="lower_bound:Q", x2="upper_bound:Q")
     return svg((bars + spread).properties(width=520))
 

@@ -129,7 +129,10 @@ def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
             f" The published order leads the best simple rule by {row['metric_value']:+.1%} in NDCG@10"
             f" (95 % interval {row['lower_bound']:+.1%} to {row['upper_bound']:+.1%})."
         )
-    caption = "Longer is better; the line is the 95 % interval over customers. Green models learn, grey ones count."
+    caption = (
+        "Longer is better; the line is the 95 % interval over customers. Green are the published lists and the models"
+        " behind them, grey the baselines."
+    )
     table = table.reset_index().rename_axis(columns=None)
     return sentence + "</p>" + _figure(charts.ranking(ndcg), caption) + _table(table)
 
