@@ -1,9 +1,16 @@
--- How the published lists turned out, week by week and segment by segment, so that decay shows.
+-- How the published lists turned out, week by week and segment by segment, so that decay shows. The control group,
+-- which got no list, counts only where the groups are compared.
 with
 
 outcomes as (
 
     select * from {{ ref('recommendation_outcomes') }} where rank <= 10
+
+),
+
+published as (
+
+    select * from outcomes where not is_held_out
 
 ),
 
@@ -22,10 +29,10 @@ weeks as (
 segmented as (
 
     select
-        outcomes.*,
+        published.*,
         'all' as segment_type,
         'all' as segment
-    from outcomes
+    from published
     union all
     select
         outcomes.*,
@@ -34,17 +41,17 @@ segmented as (
     from outcomes
     union all
     select
-        outcomes.*,
+        published.*,
         'lifestage' as segment_type,
         coalesce(customers.lifestage, 'unknown') as segment
-    from outcomes
-    left join customers on outcomes.customer_id = customers.customer_id
+    from published
+    left join customers on published.customer_id = customers.customer_id
     union all
     select
-        outcomes.*,
+        published.*,
         'kind_of_item' as segment_type,
-        case when outcomes.is_repeat_purchase then 'repeat' else 'new' end as segment
-    from outcomes
+        case when published.is_repeat_purchase then 'repeat' else 'new' end as segment
+    from published
 
 ),
 
