@@ -82,16 +82,22 @@ def published_performance(connection: Any, published_sql: str, metrics_sql: str)
     Returns
     -------
     pyarrow.Table
-        As of `performance`, the rows of the model ``published``.
+        As of `performance`, the rows of the model ``published``; none where the test week was not published, as after
+        two weeks that were loaded at once.
     """
     columns = "prediction_week, model_name, scope, cutoff, customer_id, candidates, " + ", ".join(METRICS.values())
     measured = performance(
         connection,
         f"""
-        select {columns} from ({published_sql})
+        with measured as (select {columns} from ({metrics_sql})),
+        lists as (select {columns} from ({published_sql})),
+        published as (
+            select * from lists
+            where (select max(prediction_week) from lists) = (select max(prediction_week) from measured)
+        )
+        select * from published
         union all
-        select {columns} from ({metrics_sql})
-        where prediction_week in (select prediction_week from ({published_sql}))
+        select * from measured where prediction_week in (select prediction_week from published)
         """,
     )
     return measured.filter(pyarrow.compute.equal(measured["model_name"], "published"))

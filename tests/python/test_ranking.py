@@ -93,3 +93,28 @@ def test_published_lists_are_held_against_the_baselines_of_their_weeks() -> None
     assert {(row["protocol"], row["model_name"]) for row in rows} == {("ranking", "published")}
     figures = {row["metric"]: row["metric_value"] for row in rows}
     assert (figures["ndcg@10"], figures["ndcg@10_gain"]) == pytest.approx((0.375, 0.5))
+
+
+def test_without_lists_for_the_test_week_the_published_ones_have_no_figures() -> None:
+    """Under an earlier week they would take the place of all that the mart has kept of it."""
+    connection = duckdb.connect()
+    columns = "prediction_week, model_name, 'all' as scope, 10 as cutoff, 'c' || i as customer_id, 10 as candidates"
+    values = ", ".join(f"0.5::double as {column}" for column in ranking.METRICS.values())
+    connection.execute(
+        f"""
+        create table metrics as select {columns}, {values}
+        from (select unnest({list(ranking.BASELINES)}) as model_name) as m,
+            (values (50), (51), (53)) as w(prediction_week), range(3) as r(i);
+        create table published as select {columns}, {values}
+        from (values (50, 'published'), (51, 'published')) as w(prediction_week, model_name), range(3) as r(i)
+        """
+    )
+    metrics = "select * from metrics"
+    assert ranking.published_performance(connection, "select * from published", metrics).num_rows == 0
+    until_51 = ranking.published_performance(
+        connection, "select * from published", f"{metrics} where prediction_week < 53"
+    )
+    assert {(row["prediction_week"], row["protocol"]) for row in until_51.to_pylist()} == {
+        (51, "ranking"),
+        (51, "ranking_pooled"),
+    }
