@@ -43,7 +43,7 @@ def performance(connection: Any, metrics_sql: str) -> pa.Table:
         are several, under the latest one: each customer's week weighs the same, and a customer is drawn with all
         weeks. Its metric ``weeks`` says how many. Metrics are named ``ndcg@10``, or ``ndcg@10_new`` for a scope;
         ``…_gain`` is the relative difference to the best baseline in the same metric and weeks, whose interval is that
-        of the paired bootstrap.
+        of the paired bootstrap; it has no bounds where the baseline hits nothing in some draw, as of few customers.
     """
     rows = connection.sql(metrics_sql).to_arrow_table()
     if rows.num_rows == 0:
@@ -132,14 +132,16 @@ def _scope_performance(rows: pa.Table, suffix: str) -> list[dict[str, Any]]:
             out.append(row | _figures(label, means[index], samples[:, index]))
             best = max((position[name, cutoff] for name in BASELINES), key=lambda other: means[other])
             if model not in BASELINES and means[best] > 0:
-                gains = samples[:, index] / np.maximum(samples[:, best], 1e-12) - 1
+                gains = samples[:, index] / samples[:, best] - 1 if samples[:, best].all() else None
                 out.append(row | _figures(f"{label}_gain", means[index] / means[best] - 1, gains))
     return out
 
 
-def _figures(metric: str, value: float, samples: np.ndarray) -> dict[str, Any]:
+def _figures(metric: str, value: float, samples: np.ndarray | None) -> dict[str, Any]:
     """A figure and its percentile interval, rounded so that the order of additions does not show."""
+    figure = {"metric": metric, "metric_value": round(float(value), 12)}
+    if samples is None:
+        return figure | NO_BOUNDS
     tail = (1 - confidence.LEVEL) / 2
     lower, upper = np.quantile(samples, [tail, 1 - tail])
-    figures = {"metric_value": value, "lower_bound": lower, "upper_bound": upper}
-    return {"metric": metric} | {name: round(float(figure), 12) for name, figure in figures.items()}
+    return figure | {"lower_bound": round(float(lower), 12), "upper_bound": round(float(upper), 12)}

@@ -38,6 +38,33 @@ def test_performance_of_models_scopes_and_lengths() -> None:
     assert ("tifu_knn", "ndcg@5_gain") not in rows
 
 
+def test_a_gain_over_a_baseline_that_some_draws_do_not_know_has_no_bounds() -> None:
+    """The best baseline hits two of 40 customers: one draw in eight holds neither."""
+    connection = duckdb.connect()
+    models = ("lightgbm_lambdarank", *ranking.BASELINES)
+    connection.execute(
+        f"""
+        create table metrics as
+        select 12 as prediction_week, model_name, 'new' as scope, 10 as cutoff, 'c' || i as customer_id,
+            10 as candidates,
+            cast(i < case model_name when 'lightgbm_lambdarank' then 3 when 'tifu_knn' then 2 else 0 end as double)
+                as value,
+            value as recall, value as capped_recall, value as list_precision, value as ndcg,
+            value as average_precision, 1 as hit
+        from (select unnest({list(models)}) as model_name) as m, range(40) as r(i)
+        """
+    )
+    rows = {
+        (row["model_name"], row["metric"]): row
+        for row in ranking.performance(connection, "select * from metrics").to_pylist()
+    }
+    gain = rows["lightgbm_lambdarank", "ndcg@10_new_gain"]
+    assert (gain["metric_value"], gain["lower_bound"], gain["upper_bound"]) == (pytest.approx(0.5), None, None)
+    assert rows["lightgbm_lambdarank", "ndcg@10_new"]["upper_bound"] is not None
+    # Whoever is drawn, all are hit.
+    assert rows["lightgbm_lambdarank", "hit@10_new_gain"]["upper_bound"] == 0
+
+
 def test_no_customers_give_no_rows() -> None:
     query = "select 1 as prediction_week, '' as customer_id where false"
     assert ranking.performance(duckdb.connect(), query).num_rows == 0

@@ -112,6 +112,13 @@ def test_what_is_missing_is_said(page: str) -> None:
     assert page.count("<svg") == 3
 
 
+def test_a_lead_without_bounds_is_said_without_them(tmp_path: Path) -> None:
+    unbounded = "select * replace (null::double as lower_bound, null::double as upper_bound) from ({})"
+    marts = MARTS | {"model_performance": unbounded.format(MARTS["model_performance"])}
+    publishing.publish(duckdb.connect(), marts, tmp_path)
+    assert "leads the best simple rule by +20.0% in NDCG@10.</p>" in write_report(tmp_path).read_text()
+
+
 def test_nothing_published_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run `dbt build` first"):
         write_report(tmp_path)

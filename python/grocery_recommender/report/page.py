@@ -125,10 +125,10 @@ def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
     sentence = f"<p>Measured on week {ndcg['prediction_week'].iloc[0]}, which no model had seen."
     if len(gain):
         row = gain.iloc[0]
-        sentence += (
-            f" The published order leads the best simple rule by {row['metric_value']:+.1%} in NDCG@10"
-            f" (95 % interval {row['lower_bound']:+.1%} to {row['upper_bound']:+.1%})."
-        )
+        sentence += f" The published order leads the best simple rule by {row['metric_value']:+.1%} in NDCG@10"
+        if pd.notna(row["lower_bound"]):
+            sentence += f" (95 % interval {row['lower_bound']:+.1%} to {row['upper_bound']:+.1%})"
+        sentence += "."
     caption = (
         "Longer is better; the line is the 95 % interval over customers. Green are the published lists and the models"
         " behind them, grey the baselines."
