@@ -18,13 +18,15 @@
 {%- endmacro %}
 
 
-{# Post-hook of a table of measurements: takes out the weeks that other code measured, and those after the test week. #}
+{# Post-hook of a table of measurements: takes out the weeks that other code measured, those after the test week, and
+   those whose purchases are other ones now (a row of before there were fingerprints has none, and goes too). #}
 {% macro forget_other_measurements() -%}
     {{ drop_weeks_where(
         'prediction_week',
         'code_version <> ' ~ run_variable('evaluation_code_version')
         ~ ' or prediction_week > (select max(prediction_week) from ' ~ ref('prediction_weeks')
-        ~ " where week_role = 'test')"
+        ~ " where week_role = 'test') or not exists (select 1 from " ~ ref('observed_weeks')
+        ~ ' as observed_weeks where week = prediction_week and build_fingerprint = week_fingerprint)'
     ) }}
 {%- endmacro %}
 

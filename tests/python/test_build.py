@@ -334,6 +334,25 @@ def test_a_second_build_changes_nothing(full_warehouse: Warehouse, monkeypatch: 
     assert fingerprints(full_warehouse, BUILT_SCHEMAS) == before
 
 
+def test_a_measured_week_is_pooled_until_its_file_is_corrected(full_warehouse: Warehouse, tmp_path: Path) -> None:
+    """Week 52 is as it was measured, 51 has been corrected since, and 50 is of before there were fingerprints."""
+    shutil.copy(full_warehouse.path, tmp_path / "warehouse.duckdb")
+    warehouse = Warehouse(tmp_path, full_warehouse.variables)
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(
+            """
+            insert into ml.ranking_metrics
+            select ranking_metrics.* replace (week as prediction_week, fingerprint as week_fingerprint)
+            from ml.ranking_metrics,
+                (select week, case week when 52 then build_fingerprint when 51 then 'other' end as fingerprint
+                from grid.observed_weeks where week between 50 and 52)
+            """
+        )
+    result = warehouse.dbt("run", "--select", "ranking_metrics")
+    assert result.returncode == 0, result.stdout[-6000:]
+    assert warehouse.query("select distinct prediction_week from ml.ranking_metrics order by 1") == [(52,), (53,)]
+
+
 def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: Warehouse, tmp_path: Path) -> None:
     data = cut_complete_journey(tmp_path / "data", households=300, last_week=PAST_WEEK - 1)
     supplied = {

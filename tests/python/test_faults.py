@@ -140,7 +140,8 @@ def test_order_of_rows_and_number_of_threads_decide_nothing(
     result = empty.dbt("build", "--threads", "4", *WITHOUT_TESTS)
     assert result.returncode == 0, result.stdout[-6000:]
     # What stands for the bytes of the files, and must differ.
-    fingerprints = ("build_fingerprint", "window_fingerprint", "example_fingerprint", "input_fingerprint")
+    kinds = ("build", "window", "example", "input", "week")
+    fingerprints = tuple(f"{kind}_fingerprint" for kind in kinds)
     by_file = ("line_number", "content_hash", *fingerprints, "model_run_id")
     assert contents(empty, by_file) == contents(undisturbed, by_file)
 

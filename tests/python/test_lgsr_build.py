@@ -112,6 +112,8 @@ def test_the_weekly_run_keeps_the_weeks_that_it_knows(weekly_warehouse: Warehous
     assert f"item_weeks: 5 weeks to build, {WEEKS - 5} kept" in log
     assert weekly_warehouse.query("select count(distinct target_week) from marts.recommendations") == [(2,)]
     assert weekly_warehouse.query("select count(distinct prediction_week) from marts.model_performance") == [(2,)]
+    # The week that the first build measured was corrected.
+    assert weekly_warehouse.query("select count(distinct prediction_week) from ml.ranking_metrics") == [(1,)]
 
 
 def test_a_full_refresh_keeps_what_was_published(weekly_warehouse: Warehouse) -> None:

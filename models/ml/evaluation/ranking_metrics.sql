@@ -2,7 +2,8 @@
 
 -- The ranking protocol: each model orders the same candidates of each active customer who shopped in the week, and
 -- is held against what the customer bought, candidate or not; over all products, repeat ones and new ones.
--- Test weeks of earlier builds are kept, to be pooled, while the code is the one that measured them.
+-- Test weeks of earlier builds are kept, to be pooled, while the code is the one that measured them, and what was
+-- bought in them is what they were held against: their scores are gone, so that they cannot be measured again.
 with
 
 prediction_weeks as (
@@ -20,6 +21,12 @@ active_customers as (
 item_weeks as (
 
     select * from {{ ref('customer_item_weeks') }}
+
+),
+
+observed_weeks as (
+
+    select * from {{ ref('observed_weeks') }}
 
 ),
 
@@ -89,9 +96,11 @@ bought_products as (
 final as (
 
     select
-        *,
-        {{ run_variable('evaluation_code_version') }} as code_version
+        metrics.*,
+        {{ run_variable('evaluation_code_version') }} as code_version,
+        observed_weeks.build_fingerprint as week_fingerprint
     from ({{ list_metrics('lists', 'bought_products') }}) as metrics
+    inner join observed_weeks on metrics.prediction_week = observed_weeks.week
 
 )
 
