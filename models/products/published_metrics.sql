@@ -49,16 +49,35 @@ lists as (
 
 ),
 
+scope_hits as (
+
+    select
+        prediction_week,
+        customer_id,
+        case when is_repeat then 'repeat' else 'new' end as scope,
+        count(*) as bought_products
+    from lists
+    where was_bought
+    group by prediction_week, customer_id, is_repeat
+
+),
+
+-- A correction of the weeks before makes a product that was listed as new a repeat one, or the other way round: what
+-- was bought of a scope is never less than what its list hit.
 bought_products as (
 
     select distinct
-        prediction_week,
-        customer_id,
-        scope,
-        bought_products,
-        candidates
+        ranking_metrics.prediction_week,
+        ranking_metrics.customer_id,
+        ranking_metrics.scope,
+        greatest(ranking_metrics.bought_products, coalesce(scope_hits.bought_products, 0)) as bought_products,
+        ranking_metrics.candidates
     from ranking_metrics
-    where prediction_week in (select prediction_week from lists)
+    left join scope_hits
+        on ranking_metrics.prediction_week = scope_hits.prediction_week
+        and ranking_metrics.customer_id = scope_hits.customer_id
+        and ranking_metrics.scope = scope_hits.scope
+    where ranking_metrics.prediction_week in (select prediction_week from lists)
 
 ),
 
