@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ forget_other_measurements() }}", **replace_by('prediction_week')) }}
+{{ config(post_hook="{{ forget_other_measurements() }}", **keep_history_by('prediction_week')) }}
 
 -- The ranking protocol: each model orders the same candidates of each active customer who shopped in the week, and
 -- is held against what the customer bought, candidate or not; over all products, repeat ones and new ones.
