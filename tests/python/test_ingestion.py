@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import errno
 import gzip
 import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import lgsr_folder
 import pytest
@@ -14,7 +17,7 @@ from grocery_recommender.ingestion import IngestionError, Week, read_calendar
 from grocery_recommender.ingestion.files import COLUMNS, TransactionFile, read_content
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lgsr_folder import HEADER, WEEKS, Folder, connect, load, make_line, make_lines, outcomes
+from lgsr_folder import HEADER, WEEKS, Folder, connect, load, make_line, make_lines, monday, outcomes
 
 WEEK = WEEKS[0]
 NAME = f"transactions_{WEEK}.csv"
@@ -546,12 +549,39 @@ def test_years_have_52_weeks(folder):
             "After 200651 should come the row 200652,20070219,20070225",
         ),
         ("shop_week,date_from,date_to\n200651,20070212,20070218\n200651,20070212,20070218\n", "without gap or overlap"),
+        ('shop_week,date_from,date_to\n200651,20070212,"20070218\n200652,20070219,20070225\n', "line 2: not sound CSV"),
+        ('shop_week,date_from,date_to,note\n200651,20070212,20070218,"x\n200652,20070219,20070225,\n', "line 2: not"),
+        ('shop_week,date_from,date_to,"note\n200651,20070212,20070218,\n', "line 1: not sound CSV"),
+        ("date_to,shop_week,date_from,DATE_TO\n20070218,200651,20070212,20070225\n", "has the column date_to twice"),
+        (f"shop_week,date_from,date_to,note\n200651,20070212,20070218,{'x' * 200_000}\n", "line 2: .*field limit"),
     ],
 )
 def test_calendar_errors_say_what_to_do(folder, text, message):
     path = folder.path / "time.csv"
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(IngestionError, match=message):
+        read_calendar(folder.path)
+
+
+def test_calendar_may_have_further_columns_and_empty_lines(folder):
+    text = 'note,DATE_TO,note,shop_week,date_from\n\n"first, ""x""",20070218,,"200651",20070212\n'
+    (folder.path / "time.csv").write_text(text)
+    assert read_calendar(folder.path) == [Week(200651, monday(200651), monday(200651) + datetime.timedelta(days=6))]
+
+
+def test_calendar_that_is_a_folder(folder):
+    (folder.path / "time.csv").unlink()
+    (folder.path / "time.csv").mkdir()
+    with pytest.raises(IngestionError, match=r"time.csv cannot be read \(Is a directory\)"):
+        read_calendar(folder.path)
+
+
+def test_calendar_that_may_not_be_read(folder, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(IngestionError, match=r"time.csv cannot be read \(Permission denied\)"):
         read_calendar(folder.path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -52,7 +53,11 @@ def existing_folder(lgsr_path: str | Path) -> Path:
     if not str(lgsr_path or "").strip():
         raise IngestionError(f"The var lgsr_path is empty: {hint}")
     folder = Path(lgsr_path).expanduser()
-    if not folder.is_dir():
+    try:
+        is_folder = folder.is_dir()
+    except OSError as error:
+        raise IngestionError(f"The folder of lgsr_path ({folder}) cannot be read ({error.strerror}): {hint}") from None
+    if not is_folder:
         raise IngestionError(f"The var lgsr_path names no folder ({folder}): {hint}")
     return folder
 
@@ -73,7 +78,8 @@ def read_calendar(lgsr_path: str | Path) -> list[Week]:
     Raises
     ------
     IngestionError
-        If the file is missing, a column is missing, a value cannot be read, a week stands there twice or is left out.
+        If the file is missing or cannot be read, a column is missing or stands there twice, a value cannot be read, a
+        week stands there twice or is left out.
     """
     path = existing_folder(lgsr_path) / FILE_NAME
     try:
@@ -84,12 +90,21 @@ def read_calendar(lgsr_path: str | Path) -> list[Week]:
         raise IngestionError(
             f"{path} is not UTF-8 text: write it as CSV with the columns {', '.join(COLUMNS)}."
         ) from None
-    rows = csv.DictReader(text.splitlines())
-    header = {name.strip().lower(): name for name in rows.fieldnames or []}
+    except OSError as error:
+        raise IngestionError(f"{path} cannot be read ({error.strerror}): it must be a file that may be read.") from None
+    rows = _read_rows(path, text)
+    header = [name.strip().lower() for name in next(rows, (1, []))[1]]
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise IngestionError(f"{path} has no column {', '.join(missing)}: its header must be {','.join(COLUMNS)}.")
-    weeks = [_parse_row(path, rows.line_num, [row[header[column]] for column in COLUMNS]) for row in rows]
+    doubled = [column for column in COLUMNS if header.count(column) > 1]
+    if doubled:
+        raise IngestionError(f"{path} has the column {', '.join(doubled)} twice: keep one.")
+    positions = [header.index(column) for column in COLUMNS]
+    weeks = [
+        _parse_row(path, line_number, [row[position] if position < len(row) else None for position in positions])
+        for line_number, row in rows
+    ]
     if not weeks:
         raise IngestionError(f"{path} has no weeks: add a row for each week, such as 200607,20060410,20060416.")
     weeks.sort(key=lambda week: week.starts_on)
@@ -125,6 +140,17 @@ def read_weeks(lgsr_path: str | Path) -> pa.Table:
             "ends_on": [week.ends_on for week in weeks],
         }
     )
+
+
+def _read_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Split each line that is not empty, on its own: no quote can swallow the next one."""
+    for line_number, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield from ((line_number, row) for row in csv.reader([line], strict=True) if row)
+        except csv.Error as error:
+            raise IngestionError(
+                f"{path}, line {line_number}: not sound CSV ({error}). Write it as yyyyww,yyyymmdd,yyyymmdd."
+            ) from None
 
 
 def _parse_row(path: Path, line_number: int, values: list[str | None]) -> Week:
