@@ -369,7 +369,8 @@ UNREADABLE = {
     "truncated gzip": (NAME + ".gz", gzip.compress(SOUND)[:-20], "truncated gzip file: copy it again"),
     "hurt gzip": (NAME + ".gz", hurt_gzip(SOUND), "not a sound gzip file"),
     "not gzip": (NAME + ".gz", SOUND, "not a sound gzip file"),
-    "gzip without .gz": (NAME, gzip.compress(SOUND), "packed with gzip: name it"),
+    "gzip without .gz": (NAME, gzip.compress(SOUND), f"packed with gzip: name it {NAME}.gz"),
+    "gzip in gzip": (NAME + ".gz", gzip.compress(gzip.compress(SOUND)), "packed with gzip twice: unpack it once"),
     "empty": (NAME, b"", "is empty"),
     "header only": (NAME, SOUND.split(b"\n")[0] + b"\n", "no lines of data"),
     "header without end": (NAME, SOUND.split(b"\n")[0], "no lines of data"),
@@ -481,6 +482,43 @@ def test_other_files_are_spoken_of(folder, warehouse, caplog):
     load(warehouse, folder)
     assert "transactions_200652.csv.zip is not loaded" in caplog.text
     assert "notes.txt" not in caplog.text
+
+
+def test_link_to_nothing_is_named(folder, warehouse):
+    folder.write_weeks(WEEKS[:3])
+    before = load(warehouse, folder)
+    (folder.path / f"transactions_{WEEKS[3]}.csv").symlink_to(folder.path / "elsewhere.csv")
+    with pytest.raises(IngestionError, match=rf"transactions_{WEEKS[3]}.csv cannot be read \(No such file"):
+        load(warehouse, folder)
+    assert outcomes(warehouse) == before
+
+
+def test_links_to_files_are_files_and_folders_are_none(folder, warehouse):
+    folder.write_week(WEEK)
+    (folder.path / NAME).rename(folder.path / "elsewhere.csv")
+    (folder.path / NAME).symlink_to(folder.path / "elsewhere.csv")
+    (folder.path / f"transactions_{WEEKS[1]}.csv").mkdir()
+    assert load(warehouse, folder)[NAME]["loaded"] == LINES
+
+
+def test_file_that_vanishes_while_the_folder_is_listed(folder, warehouse, monkeypatch):
+    folder.write_weeks()
+    listed = list(folder.path.iterdir())
+    (folder.path / NAME).unlink()
+    monkeypatch.setattr(Path, "iterdir", lambda _: listed)
+    with pytest.raises(IngestionError, match=f"{NAME} cannot be read"):
+        load(warehouse, folder)
+
+
+@pytest.mark.parametrize(("method", "message"), [("iterdir", "cannot be listed"), ("is_dir", "cannot be read")])
+def test_folder_that_may_not_be_read(folder, warehouse, monkeypatch, method, message):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    folder.write_weeks()
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(IngestionError, match=rf"{message} \(Permission denied\)"):
+        load(warehouse, folder)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import stat
 import zlib
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,10 +79,10 @@ class TransactionFile:
         return int(match[1]) if match else None
 
     @classmethod
-    def at(cls, path: Path) -> TransactionFile:
-        """Look the file up."""
+    def at(cls, path: Path) -> TransactionFile | None:
+        """Look the file up; None when something else has the name, such as a folder."""
         status = path.stat()
-        return cls(path, status.st_size, status.st_mtime_ns)
+        return cls(path, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,29 @@ def list_files(folder: Path) -> tuple[list[TransactionFile], list[str]]:
     """List the transaction files of a folder by name, and the names of other files that may have been meant as such.
 
     Hidden files, folders and ``time.csv`` are neither.
+
+    Raises
+    ------
+    IngestionError
+        If the folder cannot be listed, or one of those files cannot be looked up, such as a link to nothing.
     """
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    files = [TransactionFile.at(path) for path in paths if TRANSACTION_FILE.fullmatch(path.name)]
-    others = [
-        path.name for path in paths if "transaction" in path.name.lower() and not TRANSACTION_FILE.fullmatch(path.name)
-    ]
+    try:
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise IngestionError(f"{folder} cannot be listed ({error.strerror}): see that it may be read.") from None
+    files, others, problems = [], [], []
+    for path in paths:
+        try:
+            file = TransactionFile.at(path) if "transaction" in path.name.lower() else None
+        except OSError as error:
+            problems.append(f"{path.name} cannot be read ({error.strerror}): see that it is there and no broken link.")
+            continue
+        if file and TRANSACTION_FILE.fullmatch(path.name):
+            files.append(file)
+        elif file:
+            others.append(path.name)
+    if problems:
+        raise IngestionError.of(problems)
     return files, others
 
 
@@ -183,6 +201,8 @@ def read_layout(file_name: str, header: bytes) -> FileLayout:
         If a column is missing or stands there twice.
     """
     if header.startswith(b"\x1f\x8b"):
+        if file_name.lower().endswith(".gz"):
+            raise IngestionError(f"{file_name} is packed with gzip twice: unpack it once.")
         raise IngestionError(f"{file_name} is packed with gzip: name it {file_name}.gz.")
     if not header.strip():
         raise IngestionError(f"{file_name} is empty: a file of no purchases would read as nobody bought anything.")
