@@ -102,6 +102,23 @@ def test_second_schema_version_has_segments_in_place(folder, warehouse):
     assert segments.fetchall() == [("MM", "YF")]
 
 
+def test_blanks_alone_are_no_code(folder, warehouse):
+    blanks = {column: "   " for column in HEADER if column not in (*NUMBERS, "PROD_CODE", "BASKET_ID")}
+    folder.write_week(WEEK, [make_line(WEEK, 1, **blanks), make_line(WEEK, 2, CUST_CODE=" C ")])
+    load(warehouse, folder)
+    query = """
+        select customer_id, store_id, basket_size, basket_price_sensitivity, basket_type, basket_mission
+        from landing.lgsr_lines
+        order by line_number
+        """
+    assert warehouse.execute(query).fetchall() == [
+        (None,) * 6,
+        (" C ", "STORE00000", "L", "MM", "Full Shop", "Mixed"),
+    ]
+    codes = warehouse.execute("select * from landing.lgsr_codes").fetchall()
+    assert "   " not in {value for row in codes for value in row}
+
+
 def test_unclassified_is_not_missing(folder, warehouse):
     lines = [
         make_line(WEEK, 0, CUST_LIFESTAGE="XX"),
@@ -183,6 +200,8 @@ DAMAGED_LINES = {
     "an eighth weekday": (make_line(WEEK, 50, SHOP_WEEKDAY="8"), "invalid_weekday"),
     "no product": (make_line(WEEK, 50, PROD_CODE=""), "missing_product"),
     "no basket": (make_line(WEEK, 50, BASKET_ID=""), "missing_basket"),
+    "a product of blanks": (make_line(WEEK, 50, PROD_CODE="   "), "missing_product"),
+    "a basket of blanks in quotes": (make_line(WEEK, 50, BASKET_ID='" "'), "missing_basket"),
     "a return": (make_line(WEEK, 50, QUANTITY="-1", SPEND="-1.50"), "quantity_not_positive"),
     "a quantity of zero": (make_line(WEEK, 50, QUANTITY="0"), "quantity_not_positive"),
     "a negative spend": (make_line(WEEK, 50, SPEND="-0.01"), "negative_spend"),
@@ -336,7 +355,7 @@ def test_hostile_text_in_a_number_is_set_aside(folder, warehouse, case, column):
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.text(st.characters(exclude_characters='\n\r\0,"', exclude_categories=["Cs"]), min_size=1, max_size=40))
+@given(st.text(st.characters(exclude_characters='\n\r\0,"', exclude_categories=["Cs"]), max_size=40).filter(str.strip))
 def test_any_text_is_kept_to_the_letter(tmp_path_factory, text):
     folder, warehouse = Folder(tmp_path_factory.mktemp("shop")), connect()
     folder.write_week(WEEK, [make_line(WEEK, 0, BASKET_MISSION="x", STORE_CODE=text)])

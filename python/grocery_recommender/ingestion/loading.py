@@ -35,7 +35,7 @@ from grocery_recommender.ingestion.files import FileContent, TransactionFile
 logger = logging.getLogger(__name__)
 
 # Raise it whenever the meaning of a loaded line changes: every file is then loaded again.
-LOADER_VERSION = 2
+LOADER_VERSION = 3
 BATCH_BYTES = 128 << 20
 LINES_PER_CHUNK = 32_768
 POLICY_REASONS = ("quantity_not_positive", "excluded_department")
