@@ -263,10 +263,10 @@ def test_excluded_departments_are_rejected_and_an_edited_list_takes_effect(folde
 
 @st.composite
 def damaged_files(draw):
-    """Bytes of a file whose lines were hurt at random, and the numbers of those that were left alone."""
-    lines = [as_bytes(line).split(b"\n")[1] for line in make_lines(WEEK, draw(st.integers(1, 12)))]
+    """Bytes of a file whose lines were hurt at random, but for the first, and those that were left alone."""
+    lines = [as_bytes(line).split(b"\n")[1] for line in make_lines(WEEK, draw(st.integers(2, 12)))]
     untouched = set(range(len(lines)))
-    for index in draw(st.lists(st.integers(0, len(lines) - 1), max_size=6)):
+    for index in draw(st.lists(st.integers(1, len(lines) - 1), max_size=6)):
         kind = draw(st.sampled_from(["cut", "insert", "replace", "repeat"]))
         line = lines[index]
         position = draw(st.integers(0, len(line)))
@@ -294,11 +294,6 @@ def test_counts_add_up_whatever_the_damage(tmp_path_factory, damaged):
     folder, warehouse = Folder(tmp_path_factory.mktemp("shop")), connect()
     folder.write_bytes(NAME, ",".join(HEADER).encode() + b"\n" + body)
     physical = body.removesuffix(b"\n").split(b"\n")
-    if not body:
-        with pytest.raises(IngestionError, match="no lines of data"):
-            load(warehouse, folder, max_rejected_share=1)
-        return
-
     counts = load(warehouse, folder, max_rejected_share=1)[NAME]
     assert counts["lines"] == len(physical) == counts["loaded"] + counts["rejected"] + counts["duplicates"]
     texts = Counter(line.removesuffix(b"\r") for line in physical)
@@ -445,6 +440,32 @@ def test_too_many_damaged_lines_stop_the_load(folder, warehouse):
 def test_returns_are_no_damage(folder, warehouse):
     folder.write_week(WEEK, [line | {"QUANTITY": -1} for line in make_lines(WEEK, 10)] + make_lines(WEEK)[10:])
     assert load(warehouse, folder)[NAME]["reasons"] == {"quantity_not_positive": 10}
+
+
+def test_repeats_of_a_damaged_line_do_not_hide_it(folder, warehouse):
+    folder.write_bytes(NAME, as_bytes(*make_lines(WEEK), *[b"#N/A"] * 5_000))
+    with pytest.raises(IngestionError, match=f"{NAME}: 1 of {LINES + 1} lines are damaged, repeats left out"):
+        load(warehouse, folder, max_rejected_share=0.04)
+
+
+@pytest.mark.parametrize("repeats", [0, 1])
+def test_file_of_which_nothing_is_left_stops_the_load(folder, warehouse, repeats):
+    folder.write_weeks()
+    before = load(warehouse, folder)
+    touch(folder.write_week(WEEK, [line | {"QUANTITY": 0} for line in make_lines(WEEK)] * (1 + repeats)))
+    message = f"{NAME}: all {LINES} lines are rejected.*{LINES} quantity_not_positive, first in line 1.*nobody bought"
+    with pytest.raises(IngestionError, match=message):
+        load(warehouse, folder)
+    assert outcomes(warehouse) == before
+
+
+def test_excluding_all_departments_of_a_loaded_file_stops_the_load(folder, warehouse):
+    folder.write_weeks(WEEKS[1:])
+    folder.write_week(WEEK, [line | {"PROD_CODE_30": "FUEL"} for line in make_lines(WEEK)])
+    before = load(warehouse, folder)
+    with pytest.raises(IngestionError, match=f"{NAME}: all .*{LINES} excluded_department, .*seed excluded_departments"):
+        load(warehouse, folder, excluded_departments=["FUEL"])
+    assert outcomes(warehouse) == before
 
 
 def test_lines_of_another_week_ask_for_another_name(folder, warehouse):

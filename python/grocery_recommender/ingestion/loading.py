@@ -50,7 +50,7 @@ class LoadConfig:
     lgsr_path : str
         Folder of the files.
     max_rejected_share : float
-        Share of a file's lines that may be damaged, 0 to 1. `POLICY_REASONS` are no damage.
+        Share of a file's lines, repeats left out, that may be damaged, 0 to 1. `POLICY_REASONS` are no damage.
     """
 
     lgsr_path: str
@@ -386,7 +386,7 @@ def _load_batch(
     Raises
     ------
     IngestionError
-        If too large a share of a file is damaged.
+        If too large a share of a file is damaged, or all of it is rejected.
     """
     files = [file for file, _ in batch]
     contents = [content for _, content in batch]
@@ -400,7 +400,7 @@ def _load_batch(
         "known_weeks": known_weeks,
         "excluded_departments": excluded_departments,
     }
-    policy = {"policy_reasons": list(POLICY_REASONS)}
+    policy_reasons = list(POLICY_REASONS)
 
     raw_lines.table = _as_table(contents)
     connection.execute(statements.FIND_REPEATS)
@@ -412,18 +412,26 @@ def _load_batch(
         connection.execute(statements.FIND_REJECTED_LINES, judging)
     connection.execute(statements.LAND_CODES, parsing)
 
-    outcomes = connection.execute(statements.COUNT_OUTCOMES, {"files": len(batch), **policy}).fetchall()
+    def explain(file_index: int, other_reasons: list[str]) -> list[tuple[str, int, int, str]]:
+        values = {"file_index": file_index, "other_reasons": other_reasons}
+        return connection.execute(statements.EXPLAIN_REJECTS, values).fetchall()
+
+    counting = {"files": len(batch), "policy_reasons": policy_reasons}
+    outcomes = connection.execute(statements.COUNT_OUTCOMES, counting).fetchall()
     problems = []
-    for file_index, damaged, _ in outcomes:
-        lines = len(contents[file_index].lines)
+    for file_index, rejected, damaged, duplicates in outcomes:
+        # Repeats make a file no sounder, not even those of a damaged line.
+        lines = len(contents[file_index].lines) - duplicates
         if damaged > max_rejected_share * lines:
-            reasons = connection.execute(statements.EXPLAIN_DAMAGE, {"file_index": file_index, **policy}).fetchall()
+            reasons = explain(file_index, policy_reasons)
             problems.append(_describe_damage(files[file_index], lines, damaged, max_rejected_share, reasons))
+        elif rejected == lines:
+            problems.append(_describe_emptiness(files[file_index], lines, explain(file_index, [])))
     if problems:
         raise IngestionError.of(problems)
 
     connection.execute(statements.LAND_REJECTED_LINES)
-    for file_index, _, duplicates in outcomes:
+    for file_index, _, _, duplicates in outcomes:
         file, content = batch[file_index]
         connection.execute(
             statements.LAND_FILE,
@@ -466,16 +474,27 @@ def _describe_damage(
     reasons: list[tuple[str, int, int, str]],
 ) -> str:
     """Say how much of a file is damaged, in which ways, and where to look."""
-    details = "; ".join(
-        f"{count} {reason}, first in line {first_line}: {example[:200]!r}"
-        for reason, count, first_line, example in reasons
-    )
     advice = "Mend the file, or raise the var max_rejected_share."
     if reasons[0][0] == "week_of_another_file":
         advice = "Name the file after its week."
     return (
-        f"{file.file.name}: {damaged} of {lines} lines are damaged, more than the share of {max_rejected_share:g} "
-        f"that is let pass ({details}). {advice}"
+        f"{file.file.name}: {damaged} of {lines} lines are damaged, repeats left out, more than the share of "
+        f"{max_rejected_share:g} that is let pass ({_list_reasons(reasons)}). {advice}"
+    )
+
+
+def _describe_emptiness(file: PendingFile, lines: int, reasons: list[tuple[str, int, int, str]]) -> str:
+    """Say why nothing of a file is left."""
+    return (
+        f"{file.file.name}: all {lines} lines are rejected, repeats left out ({_list_reasons(reasons)}): it would read "
+        "as nobody bought anything that week. Mend the file, or the seed excluded_departments if that is the reason."
+    )
+
+
+def _list_reasons(reasons: list[tuple[str, int, int, str]]) -> str:
+    return "; ".join(
+        f"{count} {reason}, first in line {first_line}: {example[:200]!r}"
+        for reason, count, first_line, example in reasons
     )
 
 

@@ -232,10 +232,11 @@ values (
 )
 """
 
-# Damaged lines and duplicates of each file.
+# Rejected lines of each file, those of them that are damaged, and duplicates.
 COUNT_OUTCOMES = """
 select
     file_index,
+    (select count(*) from batch_rejects as rejects where rejects.file_index = batch.file_index),
     (
         select count(*)
         from batch_rejects as rejects
@@ -266,14 +267,14 @@ group by
 having coalesce(product_id, customer_id, store_id) is not null
 """
 
-EXPLAIN_DAMAGE = """
+EXPLAIN_REJECTS = """
 select
     reason,
     count(*) as lines,
     min(line_number) as first_line,
     arg_min(line, line_number) as example
 from batch_rejects
-where file_index = $file_index and reason not in $policy_reasons
+where file_index = $file_index and reason not in $other_reasons
 group by reason
 order by lines desc, reason
 """
