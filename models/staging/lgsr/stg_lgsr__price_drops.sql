@@ -60,11 +60,13 @@ usual_prices as (
 
 ),
 
+-- Doubles make 0.9 * 3.30 less than 2.97: the factor leaves room for that, and for no real price.
 due_prices as (
 
     select
         due_windows.window_id,
-        usual_prices.*
+        usual_prices.*,
+        0.900000000001e0 * usual_prices.usual_price as highest_dropped_price
     from usual_prices
     inner join due_windows on usual_prices.week = due_windows.week
 
@@ -77,12 +79,12 @@ store_prices as (
         lines.week,
         lines.product_id,
         lines.store_id,
-        due_prices.usual_price,
+        due_prices.highest_dropped_price,
         cast(sum(lines.spend) as double) / cast(sum(lines.quantity) as double) as price
     from lines
     inner join due_prices on lines.week = due_prices.week and lines.product_id = due_prices.product_id
-    where lines.spend > 0 and due_prices.lowest_price <= 0.9 * due_prices.usual_price
-    group by lines.week, lines.product_id, lines.store_id, due_prices.usual_price
+    where lines.spend > 0 and due_prices.lowest_price <= due_prices.highest_dropped_price
+    group by lines.week, lines.product_id, lines.store_id, due_prices.highest_dropped_price
 
 ),
 
@@ -91,8 +93,8 @@ drops as (
     select
         week,
         product_id,
-        count_if(price <= 0.9 * usual_price) * 1e0 / count(*) as store_share,
-        {{ in_cents('median(case when price <= 0.9 * usual_price then price end)') }} as offer_price
+        count_if(price <= highest_dropped_price) * 1e0 / count(*) as store_share,
+        {{ in_cents('median(case when price <= highest_dropped_price then price end)') }} as offer_price
     from store_prices
     group by week, product_id
 
