@@ -21,6 +21,7 @@ final as (
         weeks.week_index,
         md5(concat_ws(
             '/',
+            {{ run_variable('feature_code_version') }},
             {% for weeks_before in range(9) %}
             lag(source_files.load_id, {{ weeks_before }}) over files_in_order{{ "," if not loop.last }}
             {% endfor %}
