@@ -42,7 +42,7 @@ def warehouse_from_nothing(tmp_path_factory: pytest.TempPathFactory) -> Warehous
     folder = tmp_path_factory.mktemp("nothing")
     write_shop(folder / "shop", CONFIG, WEEKS)
     warehouse = Warehouse(folder, {"retailer": "lgsr", "lgsr_path": str(folder / "shop"), **FEW_NEGATIVES})
-    warehouse.build(*LISTS, with_tests=False)
+    warehouse.build(*LISTS, "dim_stores", with_tests=False)
     return warehouse
 
 
