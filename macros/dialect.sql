@@ -279,12 +279,6 @@
 {%- endmacro %}
 
 
-{# A table of what was published or measured week by week: nothing makes it again, so that `--full-refresh` keeps it. #}
-{% macro keep_history_by(key) -%}
-    {{ return(dict(replace_by(key), full_refresh=false)) }}
-{%- endmacro %}
-
-
 {# What a view with hundreds of columns is made as: the Derby metastore keeps no text of such a length. #}
 {% macro wide_view() -%}
     {{ return(adapter.dispatch('wide_view')()) }}

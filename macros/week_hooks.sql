@@ -7,6 +7,12 @@
 {%- endmacro %}
 
 
+{# A table of what was published or measured week by week: nothing makes it again, so that `--full-refresh` keeps it. #}
+{% macro keep_history_by(key) -%}
+    {{ return(dict(replace_by(key), full_refresh=false)) }}
+{%- endmacro %}
+
+
 {# Pre-hook of a mart that keeps past target weeks: clears the week that is being made, also where nothing will be
    written for it (replace_by would leave the rows of an earlier run standing). #}
 {% macro clear_target_week() -%}

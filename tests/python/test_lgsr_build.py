@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -123,6 +124,25 @@ def test_a_full_refresh_keeps_what_was_published(weekly_warehouse: Warehouse) ->
     result = weekly_warehouse.dbt("run", "--full-refresh", "--select", "recommended_items", *history)
     assert result.returncode == 0, result.stdout[-6000:]
     assert [weekly_warehouse.query(f"select * from marts.{name} order by all") for name in history] == before
+
+
+def test_a_week_that_is_made_again_without_customers_keeps_no_list(weekly_warehouse: Warehouse) -> None:
+    """Where all are in the control group, nothing is written that could take the place of what was there."""
+    target_weeks = "select distinct target_week from marts.recommendations order by 1"
+    earlier, _ = weekly_warehouse.query(target_weeks)
+    held_out = replace(weekly_warehouse, variables=weekly_warehouse.variables | {"holdout_share": 1})
+    result = held_out.dbt("run", "--select", "recommended_items", "recommendations")
+    assert result.returncode == 0, result.stdout[-6000:]
+    assert weekly_warehouse.query(target_weeks) == [earlier]
+
+
+def test_a_shop_without_enough_history_is_told_so(tmp_path: Path) -> None:
+    write_shop(tmp_path / "shop", ShopConfig(customers=20, products=50, stores=12), weeks=3)
+    warehouse = Warehouse(tmp_path, {"retailer": "lgsr", "lgsr_path": str(tmp_path / "shop")})
+    result = warehouse.dbt("run", "--select", "+product_items")
+    assert result.returncode == 1
+    assert "not enough history: there is no week to make" in result.stdout
+    assert "syntax error" not in result.stdout
 
 
 def test_a_very_small_shop_learns_from_all_there_is(tmp_path: Path) -> None:

@@ -77,6 +77,19 @@ def test_a_var_that_changes_no_row_or_is_not_read_does_not_count(project: Path, 
     assert version_of(project, **{name: 1}) == version_of(project)
 
 
+def test_parameters_that_tuning_writes_count_for_what_is_pooled_and_fit_nothing(project: Path) -> None:
+    def versions() -> list[str]:
+        parts = (run_variables.FEATURE_CODE, run_variables.LEARNING_CODE, run_variables.EVALUATION_CODE)
+        return [code_version(project, part, (), {}) for part in parts]
+
+    (project / "seeds").mkdir()
+    seed = project / "seeds/classifier_parameters.csv"
+    seed.write_text("objective,parameter,value\n")
+    before = versions()
+    seed.write_text("objective,parameter,value\nbinary,num_leaves,15\n")
+    assert [now == then for now, then in zip(versions(), before, strict=True)] == [True, True, False]
+
+
 def test_a_var_counts_where_it_is_written_for_the_project_alone(project: Path) -> None:
     before = version_of(project)
     text = (project / "dbt_project.yml").read_text()
