@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import FEW_NEGATIVES, LISTS, Warehouse, fingerprints
+from conftest import FEW_NEGATIVES, LISTS, WITHOUT_TESTS, Warehouse, fingerprints
 from grocery_recommender.synthetic_shop import ShopConfig, true_cycles, write_shop
 
 CONFIG = ShopConfig(customers=250, products=600, seed=5)
@@ -139,7 +139,7 @@ def test_a_week_that_is_made_again_without_customers_keeps_no_list(weekly_wareho
 def test_a_shop_without_enough_history_is_told_so(tmp_path: Path) -> None:
     write_shop(tmp_path / "shop", ShopConfig(customers=20, products=50, stores=12), weeks=3)
     warehouse = Warehouse(tmp_path, {"retailer": "lgsr", "lgsr_path": str(tmp_path / "shop")})
-    result = warehouse.dbt("run", "--select", "+product_items")
+    result = warehouse.dbt("build", "--select", "+product_items", *WITHOUT_TESTS)
     assert result.returncode == 1
     assert "not enough history: there is no week to make" in result.stdout
     assert "syntax error" not in result.stdout
