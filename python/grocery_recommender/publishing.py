@@ -129,6 +129,8 @@ def publish(
     if before not in comparable:
         (folder / "report.html").unlink(missing_ok=True)  # Before the switch, or a kill in between would spare it.
     _switch(current, version)
+    if before not in comparable:
+        (folder / "report.html").unlink(missing_ok=True)  # `make report` may have written it meanwhile.
     _prune(versions, {version} | ({before} & comparable))
     report(f"publishing: version {version}, {len(marts)} marts, in {current}")
     return _manifest(versions / version)
@@ -255,18 +257,18 @@ def _switch(current: Path, version: str) -> None:
 
 def _under_key(versions: Path, key_digest: str | None) -> set[str]:
     """Names of the versions whose ids were made with this key, or without any where it is None."""
-    # A version of before digests were recorded has none: it counts as one without a key.
+    # Of a version of before digests were recorded nobody knows the key: it is under no other.
     return {
         path.parent.name
         for path in versions.glob("*/manifest.json")
-        if all(row.get("key_digest") == key_digest for row in json.loads(path.read_text()))
+        if all(row.get("key_digest", "unknown") == key_digest for row in json.loads(path.read_text()))
     }
 
 
 def _prune(versions: Path, kept: set[str]) -> None:
     """Remove all other versions, however new: after a rollback the newest is the one that was found wanting."""
     for path in list(versions.iterdir()):
-        if path.name not in kept:
+        if path.is_dir() and path.name not in kept:  # A file, such as .DS_Store, is none of ours.
             # A kill must not leave half a version under its name, where it would be taken for the whole.
             shutil.rmtree(path.rename(versions / f".{path.name}.unfinished"))
 

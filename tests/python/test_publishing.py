@@ -312,15 +312,24 @@ def test_another_key_is_another_version_even_without_customers(folder: Path) -> 
     assert published_week(folder) == 1
 
 
-def test_a_version_that_names_no_key_is_not_trusted(tmp_path: Path) -> None:
-    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path)
+@pytest.mark.parametrize(("before", "after"), [(None, "a" * 16), ("a" * 16, None)])
+def test_a_version_that_names_no_key_is_not_trusted(tmp_path: Path, before: str | None, after: str | None) -> None:
+    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path, key=before)
     manifest = tmp_path / "current" / "manifest.json"
     rows = json.loads(manifest.read_text())
     for row in rows:
         del row["key_digest"]
     manifest.write_text(json.dumps(rows))
-    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path, key="a" * 16)
-    assert b"customer 7" not in all_bytes(tmp_path)
+    publishing.publish(duckdb.connect(), marts_of_customers("milk"), tmp_path, key=after)
+    assert versions(tmp_path) == {(tmp_path / "current").resolve().name}
+
+
+def test_files_beside_the_versions_are_let_be(folder: Path) -> None:
+    (folder / "versions" / ".DS_Store").touch()
+    for week in (2, 3):
+        publishing.publish(duckdb.connect(), marts(week), folder)
+        assert published_week(folder) == week
+    assert (folder / "versions" / ".DS_Store").exists()
 
 
 @pytest.mark.parametrize("then", ["tea", "milk"])

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from grocery_recommender import publishing
 from grocery_recommender.report import charts
+from grocery_recommender.report import page as page_module
 from grocery_recommender.report.page import write_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)> שלום 🍎"
@@ -117,6 +118,21 @@ def test_a_lead_without_bounds_is_said_without_them(tmp_path: Path) -> None:
     marts = MARTS | {"model_performance": unbounded.format(MARTS["model_performance"])}
     publishing.publish(duckdb.connect(), marts, tmp_path)
     assert "leads the best simple rule by +20.0% in NDCG@10.</p>" in write_report(tmp_path).read_text()
+
+
+def test_a_report_is_of_the_version_that_is_current_when_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishing.publish(duckdb.connect(), MARTS, tmp_path)
+    quality = page_module._quality
+
+    def while_a_build_publishes(connection: duckdb.DuckDBPyConnection) -> str:
+        publishing.publish(duckdb.connect(), MARTS, tmp_path, key="a" * 16)
+        return quality(connection)
+
+    monkeypatch.setattr(page_module, "_quality", while_a_build_publishes)
+    lists = packed(write_report(tmp_path).read_text())["lists"]
+    assert "c0" not in lists["You may also like"]
 
 
 def test_nothing_published_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
