@@ -78,11 +78,16 @@ def copy_warehouse(warehouse: Path, copy: Path) -> None:
     duckdb.IOException
         If a build is writing to the warehouse.
     """
-    for file in (copy, copy.with_name(f"{copy.name}.wal")):
+    # A build that was killed has left its last transactions in the log. The log goes first: when the warehouse has been
+    # read and is closed, it is locked no more.
+    files = [(path.with_name(f"{path.name}.wal"), path) for path in (warehouse, copy)]
+    for file in files[1]:
         file.unlink(missing_ok=True)
     if warehouse.exists():
         with duckdb.connect(str(warehouse), read_only=True):  # nobody writes to it meanwhile
-            shutil.copyfile(warehouse, copy)
+            for source, target in zip(*files, strict=True):
+                if source.exists():
+                    shutil.copyfile(source, target)
 
 
 def build(variables: dict[str, object], *options: str, **environment: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import duckdb
@@ -58,6 +60,30 @@ def test_without_a_number_four_weeks_are_pooled(warehouse: Path, monkeypatch: py
 def test_one_week_is_nothing_to_pool(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="--weeks 2 or more"):
         builds_of(monkeypatch, "--weeks", "1")
+
+
+def test_what_a_killed_build_has_left_in_the_log_is_copied_too(warehouse: Path) -> None:
+    script = f"""
+        import duckdb, os, signal
+        connection = duckdb.connect({str(warehouse)!r})
+        connection.execute("create schema marts; create table marts.recommendations as select 49 as target_week")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert warehouse.with_name("shop.duckdb.wal").exists()
+    copy = warehouse.with_name("copy.duckdb")
+    backtest.copy_warehouse(warehouse, copy)
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        assert connection.execute("from marts.recommendations").fetchall() == [(49,)]
+
+
+def test_a_warehouse_that_a_build_writes_to_is_not_copied(warehouse: Path) -> None:
+    script = f"import duckdb; c = duckdb.connect({str(warehouse)!r}); print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as build:
+        build.stdout.readline()
+        with pytest.raises(duckdb.IOException, match="lock"):
+            backtest.copy_warehouse(warehouse, warehouse.with_name("copy.duckdb"))
+        build.communicate(b"\n")
 
 
 def test_what_a_broken_off_backtest_had_logged_is_not_replayed_into_the_next(warehouse: Path) -> None:
