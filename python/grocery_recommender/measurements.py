@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from grocery_recommender.prediction_weeks import PredictionWeek, is_full_refresh, stored_columns
 from grocery_recommender.progress import report
-from grocery_recommender.run_variables import run_variables
+from grocery_recommender.run_variables import EXPLAINER, release, run_variables
 
 
 def measured_once(
@@ -40,7 +40,9 @@ def measured_once(
     runs = connection.sql(f"select model_run_id from ({runs_sql}) where is_in_use order by model_run_id").fetchall()
     inputs = [(week.prediction_week, week.week_role, week.build_fingerprint) for week in weeks]
     code_version = run_variables(Path.cwd())["evaluation_code_version"]
-    fingerprint = hashlib.sha256(json.dumps([inputs, runs, code_version]).encode()).hexdigest()
+    # Not part of the code version: of the weeks that are pooled, whose scores are gone, it decides nothing.
+    content = json.dumps([inputs, runs, code_version, release(EXPLAINER)])
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()
     if not is_full_refresh() and "build_fingerprint" in stored_columns(connection, dbt.this):
         kept = connection.sql(f"select * from {dbt.this} where build_fingerprint = '{fingerprint}'").to_arrow_table()
         if kept.num_rows:

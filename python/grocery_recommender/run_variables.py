@@ -59,7 +59,6 @@ EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python", "seeds/clas
 FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
 LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")
 EXPLAINER = "woodelf_explainer"
-EVALUATION_LIBRARIES = (*LEARNING_LIBRARIES, EXPLAINER)
 
 
 # How SQL and Python models read a var.
@@ -135,5 +134,5 @@ def _variables_of_invocation(project_folder: Path, _invocation_id: str) -> dict[
         "complete_journey_package": complete_journey_folder(),
         "feature_code_version": code_version(project_folder, FEATURE_CODE, FEATURE_LIBRARIES, variables),
         "learning_code_version": code_version(project_folder, LEARNING_CODE, LEARNING_LIBRARIES, variables),
-        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, EVALUATION_LIBRARIES, variables),
+        "evaluation_code_version": code_version(project_folder, EVALUATION_CODE, LEARNING_LIBRARIES, variables),
     }

@@ -87,3 +87,12 @@ def test_a_table_without_fingerprints_is_measured_anew(measurement: Measurement)
 def test_no_rows_are_measured_again(measurement: Measurement) -> None:
     assert measurement.build(rows=0).num_rows == 0
     assert measurement.build()["metric_value"].to_pylist() == [2, 2]
+
+
+def test_another_release_of_the_explainer_is_measured(
+    measurement: Measurement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measurement.build()
+    monkeypatch.setattr(measurements, "release", lambda library: "another")
+    measurement.build()
+    assert measurement.times == 2
