@@ -102,8 +102,9 @@ def test_second_schema_version_has_segments_in_place(folder, warehouse):
     assert segments.fetchall() == [("MM", "YF")]
 
 
-def test_blanks_alone_are_no_code(folder, warehouse):
-    blanks = {column: "   " for column in HEADER if column not in (*NUMBERS, "PROD_CODE", "BASKET_ID")}
+@pytest.mark.parametrize("blank", ["   ", "\t", "\u00a0", " \v\u3000"])
+def test_blanks_alone_are_no_code(folder, warehouse, blank):
+    blanks = {column: blank for column in HEADER if column not in (*NUMBERS, "PROD_CODE", "BASKET_ID")}
     folder.write_week(WEEK, [make_line(WEEK, 1, **blanks), make_line(WEEK, 2, CUST_CODE=" C ")])
     load(warehouse, folder)
     query = """
@@ -116,7 +117,7 @@ def test_blanks_alone_are_no_code(folder, warehouse):
         (" C ", "STORE00000", "L", "MM", "Full Shop", "Mixed"),
     ]
     codes = warehouse.execute("select * from landing.lgsr_codes").fetchall()
-    assert "   " not in {value for row in codes for value in row}
+    assert blank not in {value for row in codes for value in row}
 
 
 def test_unclassified_is_not_missing(folder, warehouse):
@@ -642,8 +643,8 @@ def test_calendar_errors_say_what_to_do(folder, text, message):
 
 
 def test_calendar_may_have_further_columns_and_empty_lines(folder):
-    text = 'note,DATE_TO,note,shop_week,date_from\n\n"first, ""x""",20070218,,"200651",20070212\n'
-    (folder.path / "time.csv").write_text(text)
+    text = 'note,DATE_TO,note,shop_week,date_from\n\n"first, ""x""\v\u2028",20070218,,"200651",20070212\n'
+    (folder.path / "time.csv").write_text(text, encoding="utf-8")
     assert read_calendar(folder.path) == [Week(200651, monday(200651), monday(200651) + datetime.timedelta(days=6))]
 
 

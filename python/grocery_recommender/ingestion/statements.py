@@ -74,8 +74,8 @@ def _decimal(text: str, scale: int) -> str:
 
 
 def _code(text: str) -> str:
-    """SQL of a text as it stands; blanks alone are none. Comparing spares most values the slower trimming."""
-    return f"case when {text} >= '!' or ltrim({text}) <> '' then {text} end"
+    """SQL of a text as it stands; blanks alone are none. Comparing spares most values the slower pattern."""
+    return rf"case when {text} between '!' and '~' or not regexp_full_match({text}, '[\s\v\p{{Z}}]*') then {text} end"
 
 
 # What every line of the batch says; repeats left out.
