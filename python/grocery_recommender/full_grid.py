@@ -80,7 +80,7 @@ def metrics(scores: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, t
     ValueError
         If all pairs were bought, or none.
     """
-    if labels.all() or not labels.any():
+    if _is_one_sided(labels):
         raise ValueError("the full-grid protocol needs pairs that were bought and pairs that were not")
     return {
         "auc": roc_auc_score(labels, scores),
@@ -115,7 +115,7 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
         pairs = test["is_repeat"] if only_repeat else slice(None)
         labels = validation["was_bought"][validation_pairs]
         test_labels = test["was_bought"][pairs]
-        if len({*labels}) < 2 or len({*test_labels}) < 2:
+        if _is_one_sided(labels) or _is_one_sided(test_labels):
             continue
         customers = len(np.unique(test["customer"][pairs]))
         for model in MODELS:
@@ -140,6 +140,10 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
                     }
                 )
     return pa.Table.from_pylist(out, schema=SCHEMA)
+
+
+def _is_one_sided(labels: np.ndarray) -> bool:
+    return bool(labels.all() or not labels.any())
 
 
 def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndarray]:
