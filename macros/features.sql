@@ -17,6 +17,13 @@
 {%- endmacro %}
 
 
+{# Whether a version of a customer, product or store is the one that held in a week. The latest has no end. #}
+{% macro is_valid_in(versions, week_index) -%}
+    {{ week_index }} between {{ versions }}.valid_from_week_index
+        and coalesce({{ versions }}.valid_to_week_index, {{ week_index }})
+{%- endmacro %}
+
+
 {# Whether a pair of the `prediction_week` that was not bought is one of those that the classifier learns from. The share
    is the same for all pairs of the week: LambdaRank compares pairs of a list, and a list with more frequent items than
    there are teaches a wrong order. #}

@@ -41,8 +41,7 @@ classed as (
         and prediction_week.window_last_week_index
     left join store_versions
         on baskets.store_id = store_versions.store_id
-        and baskets.week_index >= store_versions.valid_from_week_index
-        and baskets.week_index <= coalesce(store_versions.valid_to_week_index, baskets.week_index)
+        and {{ is_valid_in('store_versions', 'baskets.week_index') }}
 
 ),
 

@@ -50,9 +50,7 @@ final as (
         end as float) as has_children
     from customer_versions
     inner join prediction_week
-        on customer_versions.valid_from_week_index <= prediction_week.window_last_week_index
-        and coalesce(customer_versions.valid_to_week_index, prediction_week.window_last_week_index)
-        >= prediction_week.window_last_week_index
+        on {{ is_valid_in('customer_versions', 'prediction_week.window_last_week_index') }}
 
 )
 

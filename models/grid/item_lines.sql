@@ -34,8 +34,7 @@ final as (
     from basket_items
     inner join product_versions
         on basket_items.product_id = product_versions.product_id
-        and basket_items.week_index >= product_versions.valid_from_week_index
-        and basket_items.week_index <= coalesce(product_versions.valid_to_week_index, basket_items.week_index)
+        and {{ is_valid_in('product_versions', 'basket_items.week_index') }}
 
 )
 

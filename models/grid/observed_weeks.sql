@@ -66,8 +66,7 @@ basket_content as (
     from baskets
     left join store_versions
         on baskets.store_id = store_versions.store_id
-        and baskets.week_index >= store_versions.valid_from_week_index
-        and baskets.week_index <= coalesce(store_versions.valid_to_week_index, baskets.week_index)
+        and {{ is_valid_in('store_versions', 'baskets.week_index') }}
     group by baskets.week_index
 
 ),
@@ -79,8 +78,7 @@ product_content as (
         {{ content_fingerprint(item_keys) }} as fingerprint
     from weeks
     inner join product_versions
-        on weeks.week_index >= product_versions.valid_from_week_index
-        and weeks.week_index <= coalesce(product_versions.valid_to_week_index, weeks.week_index)
+        on {{ is_valid_in('product_versions', 'weeks.week_index') }}
     group by weeks.week_index
 
 ),
@@ -95,8 +93,7 @@ customer_content as (
         ]) }} as fingerprint
     from weeks
     inner join customer_versions
-        on weeks.week_index >= customer_versions.valid_from_week_index
-        and weeks.week_index <= coalesce(customer_versions.valid_to_week_index, weeks.week_index)
+        on {{ is_valid_in('customer_versions', 'weeks.week_index') }}
     group by weeks.week_index
 
 ),

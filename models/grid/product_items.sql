@@ -27,9 +27,7 @@ final as (
         {% endfor %}
     from product_versions
     inner join prediction_week
-        on product_versions.valid_from_week_index <= prediction_week.window_last_week_index
-        and coalesce(product_versions.valid_to_week_index, prediction_week.window_last_week_index)
-        >= prediction_week.window_last_week_index
+        on {{ is_valid_in('product_versions', 'prediction_week.window_last_week_index') }}
 
 )
 
