@@ -63,7 +63,11 @@ usual_prices as (
     select
         prediction_weeks.prediction_week,
         basket_items.product_id,
-        {{ in_cents('median(cast(basket_items.spend as double) / basket_items.quantity)') }} as usual_price,
+        {{ in_cents('median(case when basket_items.week_index >= prediction_weeks.prediction_week_index - 8 then '
+            ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as usual_price,
+        -- What a price has dropped from does not count the week in which it did.
+        {{ in_cents('median(case when basket_items.week_index < prediction_weeks.prediction_week_index - 1 then '
+            ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as price_before_last_week,
         {{ in_cents('median(case when basket_items.week_index = prediction_weeks.prediction_week_index - 1 then '
             ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as last_week_price,
         count(distinct case
@@ -71,7 +75,7 @@ usual_prices as (
         end) as baskets_4_weeks
     from basket_items
     inner join prediction_weeks
-        on basket_items.week_index between prediction_weeks.prediction_week_index - 8
+        on basket_items.week_index between prediction_weeks.prediction_week_index - 9
         and prediction_weeks.prediction_week_index - 1
     group by prediction_weeks.prediction_week, basket_items.product_id
 
@@ -86,7 +90,7 @@ price_drops as (
         last_week_price as offer_price
     from usual_prices
     where
-        last_week_price <= 0.9 * usual_price
+        last_week_price <= 0.9 * price_before_last_week
         and prediction_week not in (select prediction_week from best_offers)
 
 ),
@@ -107,7 +111,10 @@ final as (
         all_offers.product_id,
         all_offers.offer_type,
         all_offers.offer_price,
-        usual_prices.usual_price,
+        case all_offers.offer_type
+            when 'price_drop' then usual_prices.price_before_last_week
+            else usual_prices.usual_price
+        end as usual_price,
         coalesce(usual_prices.baskets_4_weeks, 0) as baskets_4_weeks
     from all_offers
     inner join prediction_weeks on all_offers.prediction_week = prediction_weeks.prediction_week
