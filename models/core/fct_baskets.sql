@@ -1,4 +1,5 @@
--- A basket over midnight is of its last day: the weeks before must not know its last lines.
+-- A basket over midnight into the next week stands here with the lines of its first week: what the next week brings
+-- changes nothing that was known before.
 with
 
 transaction_lines as (
@@ -13,7 +14,7 @@ weeks as (
 
 ),
 
-baskets as (
+basket_weeks as (
 
     select
         transaction_lines.basket_id,
@@ -23,8 +24,8 @@ baskets as (
         max(transaction_lines.basket_price_sensitivity) as basket_price_sensitivity,
         max(transaction_lines.basket_type) as basket_type,
         max(transaction_lines.basket_mission) as basket_mission,
-        max(transaction_lines.week) as week,
-        max(weeks.week_index) as week_index,
+        weeks.week,
+        weeks.week_index,
         min(transaction_lines.purchase_hour) as purchase_hour,
         count(*) as lines,
         count(distinct transaction_lines.product_id) as products,
@@ -32,12 +33,22 @@ baskets as (
         sum(transaction_lines.spend) as spend,
         count(transaction_lines.customer_id) in (0, count(*))
         and coalesce(min(transaction_lines.customer_id) = max(transaction_lines.customer_id), true)
-        and min(transaction_lines.purchased_on) = max(transaction_lines.purchased_on) as is_one_visit,
+        and min(transaction_lines.purchased_on) = max(transaction_lines.purchased_on) as is_one_visit_of_week,
         max(transaction_lines.purchased_on) as purchased_on
     from transaction_lines
     inner join weeks on transaction_lines.week = weeks.week
     where weeks.weeks_to_target < 0
-    group by transaction_lines.basket_id
+    group by transaction_lines.basket_id, weeks.week, weeks.week_index
+
+),
+
+baskets as (
+
+    select
+        *,
+        is_one_visit_of_week and count(*) over (partition by basket_id) = 1 as is_one_visit
+    from basket_weeks
+    qualify week_index = min(week_index) over (partition by basket_id)
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='per_week') }}
 
--- In what kind of basket, store and hour a product sells: here the baskets without a loyalty card count too. Of a basket
--- over midnight into the next week, this one does not know the kind yet.
+-- In what kind of basket, store and hour a product sells: here the baskets without a loyalty card count too. A basket over
+-- midnight into the next week has a kind in its first week only: no week looks at another's content.
 with
 
 basket_items as (
