@@ -1,4 +1,5 @@
--- The survey is undated; its answers are taken as known from the first week on.
+-- The survey is undated; its answers are taken as known from the household's first week on. No week before knows that the
+-- household will come.
 with
 
 parsed_lines as (
@@ -15,7 +16,12 @@ demographics as (
 
 households as (
 
-    select distinct customer_id from parsed_lines where customer_id is not null
+    select
+        customer_id,
+        coalesce(min(case when week > 0 then week end), 1) as first_week
+    from parsed_lines
+    where customer_id is not null
+    group by customer_id
 
 ),
 
@@ -29,7 +35,7 @@ final as (
         demographics.income as income_band,
         demographics.household_size,
         demographics.household_comp as household_composition,
-        1::integer as valid_from_week
+        households.first_week::integer as valid_from_week
     from households
     left join demographics on households.customer_id = demographics.household_id::string
 

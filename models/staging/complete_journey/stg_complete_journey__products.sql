@@ -1,4 +1,4 @@
--- Every product of the catalogue, and those that were sold without standing in it.
+-- Every product of the catalogue, and from the first week in which they were sold on, those that do not stand in it.
 -- The same category name stands in several departments, so an id is the whole path.
 with
 
@@ -16,7 +16,12 @@ parsed_lines as (
 
 sold as (
 
-    select distinct product_id from parsed_lines where product_id is not null
+    select
+        product_id,
+        coalesce(min(case when week > 0 then week end), 1) as first_week
+    from parsed_lines
+    where product_id is not null
+    group by product_id
 
 ),
 
@@ -31,7 +36,8 @@ listed as (
         department || ' / ' || product_category || ' / ' || product_type as subcategory_id,
         product_type as subcategory_name,
         product_category as category_name,
-        department as department_name
+        department as department_name,
+        1 as first_week
     from catalogue
 
 ),
@@ -51,7 +57,7 @@ final as (
         null::string as division_name,
         listed.brand,
         listed.package_size,
-        1::integer as valid_from_week
+        coalesce(listed.first_week, sold.first_week)::integer as valid_from_week
     from listed
     full outer join sold using (product_id)
 
