@@ -24,15 +24,23 @@
 {%- endmacro %}
 
 
+{# What was bought in a week, of the rows of grid.customer_item_weeks: a string. #}
+{% macro purchases_fingerprint() -%}
+    cast({{ content_fingerprint(['customer_id', 'product_id']) }} as string)
+{%- endmacro %}
+
+
 {# Post-hook of a table of measurements: takes out the weeks that other code measured, those after the test week, and
-   those whose purchases are other ones now (a row of before there were fingerprints has none, and goes too). #}
+   those whose purchases are other ones now (a row of before there were fingerprints has none, and goes too). What else
+   has been corrected changes nothing that lists are held against. #}
 {% macro forget_other_measurements() -%}
     {{ drop_weeks_where(
         'prediction_week',
         'code_version <> ' ~ run_variable('evaluation_code_version')
         ~ ' or prediction_week > (select max(prediction_week) from ' ~ ref('prediction_weeks')
-        ~ " where week_role = 'test') or not exists (select 1 from " ~ ref('observed_weeks')
-        ~ ' as observed_weeks where week = prediction_week and build_fingerprint = week_fingerprint)'
+        ~ " where week_role = 'test') or not exists (select 1 from (select week, " ~ purchases_fingerprint()
+        ~ ' as purchases from ' ~ ref('customer_item_weeks')
+        ~ ' group by week) as weeks where week = prediction_week and purchases = week_fingerprint)'
     ) }}
 {%- endmacro %}
 

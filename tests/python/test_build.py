@@ -334,8 +334,8 @@ def test_a_second_build_changes_nothing(full_warehouse: Warehouse, monkeypatch: 
     assert fingerprints(full_warehouse, BUILT_SCHEMAS) == before
 
 
-def test_a_measured_week_is_pooled_until_its_file_is_corrected(full_warehouse: Warehouse, tmp_path: Path) -> None:
-    """Week 52 is as it was measured, 51 has been corrected since, and 50 is of before there were fingerprints."""
+def test_a_measured_week_is_pooled_until_its_purchases_are_corrected(full_warehouse: Warehouse, tmp_path: Path) -> None:
+    """In week 52 other things than purchases have been corrected since, in 51 these; 50 is of before fingerprints."""
     shutil.copy(full_warehouse.path, tmp_path / "warehouse.duckdb")
     warehouse = Warehouse(tmp_path, full_warehouse.variables)
     with duckdb.connect(str(warehouse.path)) as connection:
@@ -344,16 +344,23 @@ def test_a_measured_week_is_pooled_until_its_file_is_corrected(full_warehouse: W
             insert into ml.ranking_metrics
             select ranking_metrics.* replace (week as prediction_week, fingerprint as week_fingerprint)
             from ml.ranking_metrics,
-                (select week, case week when 52 then build_fingerprint when 51 then 'other' end as fingerprint
-                from grid.observed_weeks where week between 50 and 52)
+                (select week,
+                    case week
+                        when 52 then bit_xor(hash(customer_id, product_id))::varchar
+                        when 51 then 'other'
+                    end as fingerprint
+                from grid.customer_item_weeks where week between 50 and 52 group by week)
             """
         )
+        connection.execute("update grid.observed_weeks set build_fingerprint = 'other' where week = 52")
     result = warehouse.dbt("run", "--select", "ranking_metrics")
     assert result.returncode == 0, result.stdout[-6000:]
     assert warehouse.query("select distinct prediction_week from ml.ranking_metrics order by 1") == [(52,), (53,)]
 
 
-def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: Warehouse, tmp_path: Path) -> None:
+def test_a_past_week_is_remade_as_it_would_have_been(
+    full_warehouse: Warehouse, past_week_from_full_data: Warehouse, tmp_path: Path
+) -> None:
     data = cut_complete_journey(tmp_path / "data", households=300, last_week=PAST_WEEK - 1)
     supplied = {
         name: past_week_from_full_data.variables[name] for name in ("holdout_share", "offers_path", "open_baskets_path")
@@ -364,6 +371,9 @@ def test_a_past_week_is_remade_as_it_would_have_been(past_week_from_full_data: W
     recommendations = cut.query(query)
     assert {row[0] for row in recommendations} == {PAST_WEEK}
     assert recommendations == past_week_from_full_data.query(query)
+    # Nor do weeks change with what comes later, two new households among it, or all of them would be made again.
+    weeks = f"select week, build_fingerprint from grid.observed_weeks where week < {PAST_WEEK} order by week"
+    assert cut.query(weeks) == full_warehouse.query(weeks)
 
 
 def test_features_see_nothing_of_their_own_week_or_later(

@@ -24,12 +24,6 @@ item_weeks as (
 
 ),
 
-observed_weeks as (
-
-    select * from {{ ref('observed_weeks') }}
-
-),
-
 evaluation_scores as (
 
     select * from {{ ref('evaluation_scores') }} where week_role = 'test'
@@ -93,14 +87,25 @@ bought_products as (
 
 ),
 
+purchases as (
+
+    select
+        week,
+        {{ purchases_fingerprint() }} as week_fingerprint
+    from item_weeks
+    where week in (select prediction_week from prediction_weeks)
+    group by week
+
+),
+
 final as (
 
     select
         metrics.*,
         {{ run_variable('evaluation_code_version') }} as code_version,
-        observed_weeks.build_fingerprint as week_fingerprint
+        purchases.week_fingerprint
     from ({{ list_metrics('lists', 'bought_products') }}) as metrics
-    inner join observed_weeks on metrics.prediction_week = observed_weeks.week
+    inner join purchases on metrics.prediction_week = purchases.week
 
 )
 
