@@ -110,7 +110,7 @@ final as (
         candidates.tifu_rank,
         candidates.als_rank,
         candidates.category_rank,
-        candidates.offer_rank,
+        candidates.known_offer_rank,
         candidates.popularity_rank,
         cast({{ dot_product('customer_factors.factors', 'product_factors.factors') }} as float) as als_score,
         {{ feature_columns(customer_features, 'customer_features', 'customer_') }},

@@ -1,7 +1,7 @@
 {{ config(materialized='per_prediction_week') }}
 
 -- Known in advance: the offers of the prediction week itself, as the printed flyer and the display plan give them.
--- The only features that look at the prediction week.
+-- Beside `known_offer_rank` of the candidates, the only features that look at the prediction week.
 with
 
 prediction_week as (

@@ -166,7 +166,7 @@ final as (
         candidates.tifu_rank,
         candidates.als_rank,
         candidates.category_rank,
-        candidates.offer_rank,
+        candidates.known_offer_rank,
         candidates.popularity_rank
     from pairs
     inner join prediction_weeks on pairs.prediction_week = prediction_weeks.prediction_week

@@ -57,7 +57,7 @@ proposed as (
 
 {% set sources = {
     'als': 'als_rank is not null', 'neighbours': 'neighbour_score > 0', 'category': 'category_rank is not null',
-    'offer': 'offer_rank is not null', 'popularity': 'popularity_rank is not null', 'all_sources': 'true',
+    'offer': 'known_offer_rank is not null', 'popularity': 'popularity_rank is not null', 'all_sources': 'true',
 } %}
 by_source as (
 

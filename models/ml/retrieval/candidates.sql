@@ -92,7 +92,7 @@ proposals as (
         tifu_rank,
         null as als_rank,
         null as category_rank,
-        null as offer_rank,
+        null as known_offer_rank,
         null as popularity_rank
     from tifu_knn
     union all
@@ -107,7 +107,7 @@ proposals as (
         null,
         null,
         category_rank,
-        offer_rank,
+        known_offer_rank,
         null
     from category_candidates
     union all
@@ -126,7 +126,7 @@ pairs as (
         max(tifu_rank) as tifu_rank,
         max(als_rank) as als_rank,
         max(category_rank) as category_rank,
-        max(offer_rank) as offer_rank,
+        max(known_offer_rank) as known_offer_rank,
         max(popularity_rank) as popularity_rank
     from proposals
     group by customer_id, product_id
@@ -164,7 +164,7 @@ final as (
         cast(pairs.tifu_rank as float) as tifu_rank,
         cast(pairs.als_rank as float) as als_rank,
         cast(pairs.category_rank as float) as category_rank,
-        cast(pairs.offer_rank as float) as offer_rank,
+        cast(pairs.known_offer_rank as float) as known_offer_rank,
         cast(pairs.popularity_rank as float) as popularity_rank
     from pairs
     cross join prediction_week

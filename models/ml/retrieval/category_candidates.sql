@@ -99,7 +99,7 @@ products as (
         offered_products.product_id is not null as is_offered,
         row_number() over (
             partition by product_items.subcategory_key order by recent_buyers.buyers desc, product_items.product_id asc
-        ) as subcategory_rank
+        ) <= {{ products_per_subcategory }} as is_popular
     from product_items
     inner join recent_buyers on product_items.product_id = recent_buyers.product_id
     left join offered_products on product_items.product_id = offered_products.product_id
@@ -112,6 +112,7 @@ proposals as (
         likings.customer_id,
         products.product_id,
         products.is_offered,
+        products.is_popular,
         likings.liking * products.subcategory_share as score
     from likings
     inner join products on likings.subcategory_key = products.subcategory_key
@@ -119,19 +120,36 @@ proposals as (
         on likings.customer_id = own_products.customer_id
         and products.product_id = own_products.product_id
     where own_products.product_id is null
-        and (products.subcategory_rank <= {{ products_per_subcategory }} or products.is_offered)
+        and (products.is_popular or products.is_offered)
 
 ),
 
+-- The two rankings know nothing of each other: what is on offer moves no category_rank.
 ranked as (
 
     select
         customer_id,
         product_id,
-        is_offered,
-        row_number() over (partition by customer_id order by score desc, product_id asc) as category_rank,
-        row_number() over (partition by customer_id, is_offered order by score desc, product_id asc) as offer_rank
+        case
+            when is_popular
+                then row_number() over (partition by customer_id, is_popular order by score desc, product_id asc)
+        end as category_rank,
+        case
+            when is_offered
+                then row_number() over (partition by customer_id, is_offered order by score desc, product_id asc)
+        end as known_offer_rank
     from proposals
+
+),
+
+proposed as (
+
+    select
+        customer_id,
+        product_id,
+        case when category_rank <= {{ var('new_candidates_from_categories') }} then category_rank end as category_rank,
+        case when known_offer_rank <= {{ var('new_candidates_from_offers') }} then known_offer_rank end as known_offer_rank
+    from ranked
 
 ),
 
@@ -140,19 +158,13 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        ranked.customer_id,
-        ranked.product_id,
-        cast(case when ranked.category_rank <= {{ var('new_candidates_from_categories') }} then ranked.category_rank end as integer)
-            as category_rank,
-        cast(
-            case
-                when ranked.is_offered and ranked.offer_rank <= {{ var('new_candidates_from_offers') }} then ranked.offer_rank
-            end as integer
-        ) as offer_rank
-    from ranked
+        proposed.customer_id,
+        proposed.product_id,
+        cast(proposed.category_rank as integer) as category_rank,
+        cast(proposed.known_offer_rank as integer) as known_offer_rank
+    from proposed
     cross join prediction_week
-    where ranked.category_rank <= {{ var('new_candidates_from_categories') }}
-        or (ranked.is_offered and ranked.offer_rank <= {{ var('new_candidates_from_offers') }})
+    where proposed.category_rank is not null or proposed.known_offer_rank is not null
 
 )
 

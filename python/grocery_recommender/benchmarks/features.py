@@ -402,7 +402,7 @@ def wide(week: int, columns_of: dict[str, list[str]]) -> str:
     factors = f"(select entity_id, factors from ml.als_factors where prediction_week = {week} and entity = "
     return (
         "select pairs.customer_id, pairs.product_id, pairs.tifu_score, pairs.neighbour_score, pairs.tifu_rank,"
-        " pairs.als_rank, pairs.category_rank, pairs.offer_rank, pairs.popularity_rank,"
+        " pairs.als_rank, pairs.category_rank, pairs.known_offer_rank, pairs.popularity_rank,"
         " list_inner_product(c.factors, p.factors)::float as als_score, "
         + ", ".join(columns)
         + " from pairs "
