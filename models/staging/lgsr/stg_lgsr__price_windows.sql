@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+-- Which files, read by which code, the prices and the price drops of a week are made of: where either is another one
+-- now, they are made again.
 with
 
 source_files as (
@@ -14,21 +16,31 @@ weeks as (
 
 ),
 
-final as (
+files as (
 
     select
         weeks.week,
         weeks.week_index,
-        md5(concat_ws(
-            '/',
-            {{ run_variable('feature_code_version') }},
-            {% for weeks_before in range(9) %}
-            lag(source_files.load_id, {{ weeks_before }}) over files_in_order{{ "," if not loop.last }}
-            {% endfor %}
-        )) as window_id
+        {{ made_by_this_run('source_files.load_id') }} as load_id
     from source_files
     inner join weeks on source_files.week = weeks.week
-    window files_in_order as (order by weeks.week_index)
+
+),
+
+final as (
+
+    select
+        week,
+        week_index,
+        load_id,
+        md5(concat_ws(
+            '/',
+            {% for weeks_before in range(9) %}
+            lag(load_id, {{ weeks_before }}) over files_in_order{{ "," if not loop.last }}
+            {% endfor %}
+        )) as window_id
+    from files
+    window files_in_order as (order by week_index)
 
 )
 

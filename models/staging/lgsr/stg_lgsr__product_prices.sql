@@ -1,6 +1,6 @@
 {{
     config(
-        pre_hook="{{ forget_replaced_weeks('load_id', ref('stg_lgsr__source_files')) }}",
+        pre_hook="{{ forget_replaced_weeks('load_id', ref('stg_lgsr__price_windows')) }}",
         **replace_by('week')
     )
 }}
@@ -9,9 +9,9 @@
 -- Goods given away have no price. Lines without a customer count as any other.
 with
 
-source_files as (
+due_files as (
 
-    select * from {{ ref('stg_lgsr__source_files') }}
+    select * from {{ ref('stg_lgsr__price_windows') }}
     {% if is_incremental() %}
         where load_id not in (select load_id from {{ this }})
     {% endif %}
@@ -28,15 +28,15 @@ lines as (
 price_counts as (
 
     select
-        source_files.load_id,
+        due_files.load_id,
         lines.week,
         lines.product_id,
         cast(lines.spend as double) / cast(lines.quantity as double) as price,
         count(*) as price_lines
     from lines
-    inner join source_files on lines.week = source_files.week
+    inner join due_files on lines.week = due_files.week
     where lines.spend > 0
-    group by source_files.load_id, lines.week, lines.product_id, price
+    group by due_files.load_id, lines.week, lines.product_id, price
 
 ),
 
