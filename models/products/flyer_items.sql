@@ -44,9 +44,7 @@ offered as (
         partition by
             candidate_scores.prediction_week, candidate_scores.customer_id,
             coalesce(products.category_id, products.product_id)
-        order by
-            candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,
-            candidate_scores.product_id asc
+        order by {{ best_first('candidate_scores') }}
     ) <= {{ var('flyer_items_per_category') }}
 
 ),
@@ -56,8 +54,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by prediction_week, customer_id
-            order by ranking_score desc, purchase_probability desc, product_id asc
+            partition by prediction_week, customer_id order by {{ best_first('offered') }}
         ) as offer_rank
     from offered
 

@@ -23,6 +23,12 @@ item_contributions as (
 
 ),
 
+purchase_habits as (
+
+    select * from {{ ref('purchase_habits') }}
+
+),
+
 earlier_purchases as (
 
     select distinct
@@ -46,7 +52,8 @@ facts as (
         candidate_scores.candidate_source,
         prediction_weeks.window_last_week_index - prediction_weeks.window_first_week_index + 1 as window_weeks,
         cast(candidate_scores.customer_product_visits_52_weeks as integer) as visits,
-        cast(round(candidate_scores.customer_product_median_gap_days) as integer) as cycle_days,
+        purchase_habits.purchase_days,
+        purchase_habits.purchase_cycle_days as cycle_days,
         cast(candidate_scores.customer_product_days_since_last_purchase as integer) as days_since_last_purchase,
         earlier_purchases.product_id is not null as was_bought_earlier,
         {% for offer_type, fact in offers.items() %}
@@ -69,6 +76,10 @@ facts as (
         on candidate_scores.prediction_week = item_contributions.prediction_week
         and candidate_scores.customer_id = item_contributions.customer_id
         and candidate_scores.product_id = item_contributions.product_id
+    left join purchase_habits
+        on candidate_scores.prediction_week = purchase_habits.prediction_week
+        and candidate_scores.customer_id = purchase_habits.customer_id
+        and candidate_scores.product_id = purchase_habits.product_id
     left join earlier_purchases
         on candidate_scores.customer_id = earlier_purchases.customer_id
         and candidate_scores.product_id = earlier_purchases.product_id

@@ -24,9 +24,7 @@ ranked as (
         candidate_scores.purchase_probability,
         row_number() over (
             partition by candidate_scores.prediction_week, candidate_scores.customer_id
-            order by
-                candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,
-                candidate_scores.product_id asc
+            order by {{ best_first('candidate_scores') }}
         ) as position
     from candidate_scores
     inner join prediction_weeks on candidate_scores.prediction_week = prediction_weeks.prediction_week

@@ -49,6 +49,7 @@ habits as (
         prediction_week,
         customer_key,
         item_key,
+        count(*) as purchase_days,
         cast(median(quantity) as double) as typical_quantity,
         cast(round(median(gap_days)) as integer) as purchase_cycle_days,
         max(purchased_on) as last_purchased_on
@@ -63,6 +64,7 @@ final as (
         habits.prediction_week,
         customers.customer_id,
         products.product_id,
+        habits.purchase_days,
         habits.typical_quantity,
         habits.purchase_cycle_days,
         habits.last_purchased_on

@@ -2,9 +2,6 @@
 
 -- The list of every active customer, the control group's too, so that outcomes can be compared. Past target weeks stay
 -- as they were; only the week that is being made is replaced.
-{% set best_first = "candidate_scores.ranking_score desc, candidate_scores.purchase_probability desc,"
-    ~ " candidate_scores.product_id asc" %}
-
 with
 
 prediction_weeks as (
@@ -23,10 +20,10 @@ scored as (
 
     select
         candidate_scores.*,
-        row_number() over (partition by candidate_scores.customer_id order by {{ best_first }}) as score_rank,
+        row_number() over (partition by candidate_scores.customer_id order by {{ best_first('candidate_scores') }}) as score_rank,
         row_number() over (
             partition by candidate_scores.customer_id, candidate_scores.candidate_source = 'repeat'
-            order by {{ best_first }}
+            order by {{ best_first('candidate_scores') }}
         ) as rank_among_its_kind
     from candidate_scores
     inner join prediction_weeks on candidate_scores.prediction_week = prediction_weeks.prediction_week
