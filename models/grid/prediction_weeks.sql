@@ -56,7 +56,9 @@ with_history as (
 
     select *
     from predictable
-    where window_last_week_index - window_first_week_index + 1 >= {{ var('minimum_history_weeks') }}
+    where
+        window_last_week_index - window_first_week_index + 1
+        >= {{ [var('minimum_history_weeks'), var('observation_weeks')] | min }}
 
 ),
 
