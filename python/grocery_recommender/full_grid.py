@@ -41,16 +41,17 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     probabilities, labels
         Shapes ``(pairs,)``; labels are 0 or 1.
     bins
-        Bins that hold equally many pairs each.
+        Bins that hold equally many pairs each, but for pairs of one probability, which stay together.
 
     References
     ----------
     Nixon et al.: Measuring Calibration in Deep Learning (2019), the adaptive (equal-mass) variant.
     """
-    order = np.argsort(probabilities, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
-    gaps = [abs(probabilities[part].mean() - labels[part].mean()) * len(part) for part in parts]
-    return float(sum(gaps) / len(order))
+    # Parted, bought pairs against others, they would make a constant that is true look wrong.
+    _, position, pairs = np.unique(probabilities, return_inverse=True, return_counts=True)
+    bin_of_value = np.floor((np.cumsum(pairs) - pairs / 2) * bins / len(position)).astype(int)
+    gaps = np.bincount(bin_of_value, np.bincount(position, probabilities - labels))
+    return float(np.abs(gaps).sum() / len(position))
 
 
 def best_f1_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -122,7 +123,10 @@ def performance(connection: Any, scores_sql: str) -> pa.Table:
             validation_scores, scores = validation[model][validation_pairs], test[model][pairs]
             validation_probabilities, probabilities = validation_scores, scores
             if model not in PROBABILISTIC_MODELS:
-                to_probability = IsotonicRegression(out_of_bounds="clip").fit(validation_scores, labels)
+                # No score is certain: what one pair more would say is the least, and the most.
+                least = 1 / (len(labels) + 2)
+                to_probability = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip")
+                to_probability.fit(validation_scores, labels)
                 validation_probabilities = to_probability.predict(validation_scores)
                 probabilities = to_probability.predict(scores)
             threshold = best_f1_threshold(validation_probabilities, labels)

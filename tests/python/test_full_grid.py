@@ -76,3 +76,18 @@ def test_pairs_of_which_none_was_bought_get_no_rows(week_role: str) -> None:
     assert full_grid.performance(connection, query).num_rows == 0
     connection.execute(f"delete from scores where week_role = '{week_role}'")
     assert full_grid.performance(connection, query).num_rows == 0
+
+
+def test_pairs_of_one_probability_share_a_bin() -> None:
+    labels = np.array([0, 0, 1, 1])
+    assert full_grid.expected_calibration_error(np.full(4, 0.5), labels, bins=2) == 0
+
+
+def test_a_score_that_nobody_bought_at_is_not_certain() -> None:
+    connection, query = scores()
+    connection.execute("update scores set was_bought = true where customer_id = 'c799'")
+    rows = {
+        (r["model_name"], r["metric"]): r["metric_value"] for r in full_grid.performance(connection, query).to_pylist()
+    }
+    # One pair of 400 at the lowest score: no more than ln(402) over all.
+    assert rows["decayed_frequency", "log_loss"] < np.log(402) / 400 + 0.003
