@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import lightgbm
 import numpy as np
@@ -23,6 +24,8 @@ import pyarrow.compute
 KEYS = ("prediction_week", "customer_id", "product_id")
 # Columns of an example that are no features.
 LABELS = (*KEYS, "was_bought", "example_weight")
+# LightGBM ranks no longer list: that of a card that stands for many customers is cut into several.
+LONGEST_LIST = 10_000
 # Features that the boosters learn from, and the rounds of the short fits that choose them.
 SCREENED_FEATURES = 220
 SCREENING_ROUNDS = 30
@@ -176,7 +179,8 @@ class Examples:
         """Lengths of the lists that LambdaRank orders: one per prediction week and customer."""
         starts = (np.diff(self.weeks) != 0) | (np.diff(self.customers) != 0)
         edges = np.concatenate(([0], np.flatnonzero(starts) + 1, [len(self.weeks)]))
-        return np.diff(edges)
+        cuts = [np.arange(start, end, LONGEST_LIST) for start, end in pairwise(edges)]
+        return np.diff(np.concatenate((*cuts, edges[-1:])))
 
 
 def feature_names(schema: pa.Schema) -> list[str]:

@@ -127,7 +127,7 @@ def _fit(
 ) -> Iterator[dict[str, Any]]:
     """Fit the models of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
     started = time.monotonic()
-    sample = screened_sample(connection, examples_sql, training_weeks[-1])
+    sample = screened_sample(connection, examples_sql, training_weeks)
     features = sample.feature_names
     lessons = Lessons(sample)
     weeks = [_stored_examples(connection, examples_sql, week, features, lessons.add) for week in training_weeks]
@@ -165,12 +165,17 @@ def _fit(
         }
 
 
-def screened_sample(connection: Any, examples_sql: tuple[str, str], week: int) -> Examples:
-    """Examples of the latest training week, with the features that boosters learn from."""
+def screened_sample(connection: Any, examples_sql: tuple[str, str], training_weeks: list[int]) -> Examples:
+    """Examples of the latest training week that tells features apart, with those that boosters learn from."""
     pairs_sql, features_sql = examples_sql
-    of_week = f"where prediction_week = {week}"
-    ((pairs,),) = connection.sql(f"select count(*) from ({pairs_sql}) {of_week}").fetchall()
-    sampled = f"{of_week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
+    # Purchases alone, or none, as of a week in which a small shop was closed, tell nothing apart.
+    telling = connection.sql(
+        f"select prediction_week, count(*) from ({pairs_sql})"
+        f" where prediction_week in ({', '.join(map(str, training_weeks))})"
+        " group by prediction_week having bool_or(was_bought) and not bool_and(was_bought)"
+    ).fetchall()
+    week, pairs = max(telling, default=(training_weeks[-1], 0))
+    sampled = f"where prediction_week = {week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
     sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
     return sample.of_features(classifier.screen_features(sample, classifier.SCREENED_FEATURES))
 

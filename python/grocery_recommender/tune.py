@@ -227,7 +227,7 @@ def read_weeks(connection: Any) -> tuple[Examples, Examples]:
     if not training:
         raise ValueError("not enough history to tune: no week is left that teaches; load more weeks")
     examples_sql = ("from ml.training_examples", "from ml.training_features")
-    features = ", ".join(runs.screened_sample(connection, examples_sql, training[-1]).feature_names)
+    features = ", ".join(runs.screened_sample(connection, examples_sql, training).feature_names)
     # One week at a time: only an equality is pushed through the left joins to all that is joined.
     taught = [
         f"select {', '.join(classifier.LABELS)}, {features} from ml.training_features where prediction_week = {week}"

@@ -191,3 +191,13 @@ def test_every_parameter_that_can_be_set_suits_the_bins() -> None:
             replace(BINARY, num_boost_round=2), [("binary", name, getattr(BINARY, name) / 2)]
         )
         assert classifier.fit(binned, config).num_trees()
+
+
+def test_a_list_that_is_too_long_for_lightgbm_is_cut() -> None:
+    rows = classifier.LONGEST_LIST + 1
+    numbers = np.arange(rows, dtype=np.float32)
+    data = classifier.Examples(
+        numbers[:, None], ["number"], numbers % 3 == 0, np.ones_like(numbers), np.ones(rows, int), np.ones(rows, int)
+    )
+    assert data.group_sizes().sum() == rows
+    assert fit(data, replace(LAMBDARANK, num_boost_round=1)).num_trees() == 1

@@ -200,3 +200,9 @@ def test_stored_examples_are_joined_as_written(shop: Shop) -> None:
     )
     assert stored.features[0:100].tolist() == [[1.0]] * 100
     assert [examples.features.tolist() for examples in passed_by] == [[[1.0]] * 100]
+
+
+@pytest.mark.parametrize("emptied", ["update examples set was_bought = false", "delete from examples"])
+def test_a_latest_training_week_without_purchases_stops_nothing(shop: Shop, emptied: str) -> None:
+    shop.connection.execute(f"{emptied} where prediction_week = 6")
+    assert in_use(shop.build(prediction_weeks()))[7] == "[5, 6]"
