@@ -104,7 +104,9 @@ class Standardizer:
         is_missing = np.isnan(logs)
         present = np.maximum((~is_missing).sum(axis=0), 1)
         mean = np.nansum(logs, axis=0, dtype=np.float64) / present
-        scale = np.sqrt(np.nansum((logs - mean) ** 2, axis=0, dtype=np.float64) / present) + 1e-6
+        scale = np.sqrt(np.nansum((logs - mean) ** 2, axis=0, dtype=np.float64) / present)
+        # What does not vary in the sample keeps its own scale: any other value would be as far out as there is.
+        scale = np.where(scale > 1e-6, scale, 1)
         # Features that are missing together, as all that look at one item are, say so once.
         patterns: dict[bytes, int] = {}
         for position in np.flatnonzero(is_missing.any(axis=0) & ~is_missing.all(axis=0)):

@@ -179,3 +179,8 @@ def test_its_share_of_the_log_odds(fitted: Network) -> None:
     alone = binary.predict(data.features, raw_score=True)
     blended = 0.6 * alone + 0.4 * fitted.log_odds(data.features)
     np.testing.assert_allclose(scored["purchase_probability"].to_numpy(), 1 / (1 + np.exp(-blended)), rtol=1e-9)
+
+
+def test_a_feature_that_is_one_value_in_the_sample_says_little_elsewhere() -> None:
+    standardizer = network.Standardizer.of(np.full((9, 1), 20, dtype=np.float32))
+    assert np.abs(standardizer.inputs(np.array([[21]], dtype=np.float32))).max() < 0.1
