@@ -45,21 +45,26 @@ def performance(connection: Any, metrics_sql: str) -> pa.Table:
         ``…_gain`` is the relative difference to the best baseline in the same metric and weeks, whose interval is that
         of the paired bootstrap; it has no bounds where the baseline hits nothing in some draw, as of few customers.
     """
-    rows = connection.sql(metrics_sql).to_arrow_table()
-    if rows.num_rows == 0:
+    weeks = sorted(
+        week for (week,) in connection.sql(f"select distinct prediction_week from ({metrics_sql})").fetchall()
+    )
+    if not weeks:
         return SCHEMA.empty_table()
-    keys = ("customer_id", "prediction_week", "model_name", "cutoff")
-    rows = rows.sort_by([(name, "ascending") for name in keys])
-    weeks = pyarrow.compute.unique(rows["prediction_week"]).to_pylist()
-    latest = max(weeks)
-    protocols = {"ranking": rows.filter(pyarrow.compute.equal(rows["prediction_week"], latest))}
+    protocols = {"ranking": weeks[-1:]}
     if len(weeks) > 1:
-        protocols["ranking_pooled"] = rows
+        protocols["ranking_pooled"] = weeks
     out = []
     for protocol, measured in protocols.items():
-        label = {"prediction_week": latest, "week_role": "test", "protocol": protocol}
-        for scope in pyarrow.compute.unique(measured["scope"]).to_pylist():
-            in_scope = measured.filter(pyarrow.compute.equal(measured["scope"], scope))
+        label = {"prediction_week": weeks[-1], "week_role": "test", "protocol": protocol}
+        # A row for each customer, however many weeks there are: they become more with every build.
+        summed = ", ".join(f"sum({column}) as {column}" for column in ("candidates", *METRICS.values()))
+        rows = connection.sql(
+            f"select scope, customer_id, model_name, cutoff, count(*) as weeks, {summed} from ({metrics_sql})"
+            f" where prediction_week >= {measured[0]} group by scope, customer_id, model_name, cutoff"
+        ).to_arrow_table()
+        rows = rows.sort_by([(name, "ascending") for name in ("customer_id", "model_name", "cutoff")])
+        for scope in sorted(pyarrow.compute.unique(rows["scope"]).to_pylist()):
+            in_scope = rows.filter(pyarrow.compute.equal(rows["scope"], scope))
             out += [label | row for row in _scope_performance(in_scope, "" if scope == "all" else f"_{scope}")]
         if protocol == "ranking_pooled":
             one_length = [row for row in out if row["protocol"] == protocol and row["metric"] == SIZED_BY]
@@ -112,10 +117,13 @@ def _scope_performance(rows: pa.Table, suffix: str) -> list[dict[str, Any]]:
     shape = (len(customers), len(position))
     cells = customer * len(position) + group
     # How many weeks of each customer: every model ranks in all of them.
-    weeks = np.bincount(cells, minlength=len(customers) * len(position)).reshape(shape)[:, :1]
-    pairs = np.bincount(group, weights=rows["candidates"].to_numpy())
+    weeks = np.bincount(cells, weights=rows["weeks"].to_numpy(), minlength=len(customers) * len(position))
+    weeks = weeks.reshape(shape)[:, :1]
+    pairs = np.bincount(group, weights=rows["candidates"].to_numpy().astype(float))
     sums = [
-        np.bincount(cells, weights=rows[column].to_numpy(), minlength=len(customers) * len(position)).reshape(shape)
+        np.bincount(
+            cells, weights=rows[column].to_numpy().astype(float), minlength=len(customers) * len(position)
+        ).reshape(shape)
         for column in METRICS.values()
     ]
     # All metrics share the draws, which cost more than what is made of them.
