@@ -69,6 +69,8 @@ purchases as (
     select
         item_weeks.customer_key,
         item_weeks.product_key,
+        -- Not winsorized: what is left of a dear or a large line is no price.
+        cast(sum(item_weeks.paid) as double) / nullif(cast(sum(item_weeks.bought_quantity) as double), 0) as own_unit_price,
         {% for offer_type in offer_types() %}
         {{ mean_share('item_weeks.' ~ offer_type ~ '_share') }} as {{ offer_type }}_purchase_share,
         {% endfor %}
@@ -162,7 +164,7 @@ final as (
         {% endfor %}
         cast(
             cast(item_features.price_change_4_weeks as double) * item_features.mean_unit_price
-            / nullif(cast(product_history.spend_52_weeks as double) / nullif(product_history.quantity_52_weeks, 0), 0) as float
+            / nullif(ranked_purchases.own_unit_price, 0) as float
         ) as price_to_own_usual
     from candidates
     cross join prediction_week

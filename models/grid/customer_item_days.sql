@@ -28,7 +28,9 @@ baskets as (
         purchased_on,
         min(week_index) as week_index,
         sum(winsorized_quantity) as quantity,
-        sum(winsorized_spend) as spend
+        sum(winsorized_spend) as spend,
+        sum(quantity) as bought_quantity,
+        sum(spend) as paid
     from item_lines
     where {{ level }}_key is not null
     group by customer_key, {{ level }}_key, basket_id, purchased_on
@@ -47,7 +49,9 @@ days as (
         min(week_index) as week_index,
         count(*) as visits,
         sum(quantity) as quantity,
-        sum(spend) as spend
+        sum(spend) as spend,
+        sum(bought_quantity) as bought_quantity,
+        sum(paid) as paid
     from baskets
     group by customer_key, item_key, item_level, purchased_on
 
@@ -78,6 +82,8 @@ final as (
         cast(with_neighbours.visits as integer) as visits,
         cast(with_neighbours.quantity as decimal(12, 3)) as quantity,
         cast(with_neighbours.spend as decimal(12, 2)) as spend,
+        cast(with_neighbours.bought_quantity as decimal(12, 3)) as bought_quantity,
+        cast(with_neighbours.paid as decimal(12, 2)) as paid,
         cast({{ days_between('with_neighbours.previous_purchased_on', 'with_neighbours.purchased_on') }} as integer) as gap_days,
         with_neighbours.purchased_on
     from with_neighbours

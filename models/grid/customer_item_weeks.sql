@@ -55,6 +55,8 @@ product_weeks as (
         cast(count(*) as integer) as purchase_days,
         cast(sum(item_days.quantity) as decimal(12, 3)) as quantity,
         cast(sum(item_days.spend) as decimal(12, 2)) as spend,
+        cast(sum(item_days.bought_quantity) as decimal(12, 3)) as bought_quantity,
+        cast(sum(item_days.paid) as decimal(12, 2)) as paid,
         min(item_days.purchased_on) as first_purchased_on,
         max(item_days.purchased_on) as last_purchased_on
     from item_days
@@ -76,6 +78,8 @@ final as (
         product_weeks.purchase_days,
         product_weeks.quantity,
         product_weeks.spend,
+        product_weeks.bought_quantity,
+        product_weeks.paid,
         {% for offer_type in offer_types() %}
         coalesce(offers.{{ offer_type }}_share, 0) as {{ offer_type }}_share,
         {% endfor %}

@@ -329,8 +329,7 @@ def script(week: int, index: int, first: int, last: int, starts_on: str) -> dict
                     as subcategory_visit_share,
                 visit_rank::float as visit_rank, (visit_rank / products)::float as visit_rank_share,
                 {", ".join(f"{offer}_purchase_share" for offer in OFFERS)},
-                (price_change_4_weeks * mean_unit_price
-                    / nullif(own.spend_52_weeks / nullif(own.quantity_52_weeks, 0), 0))::float as price_to_own_usual
+                (price_change_4_weeks * mean_unit_price / nullif(own_unit_price, 0))::float as price_to_own_usual
             from pairs join (
                 select customer_key, product_key, purchase_band, elapsed, {elapsed.format("elapsed")} as elapsed_band,
                     count(*) filter (waits.is_repurchased and waits.weeks_at_risk >= elapsed) as lasted,
@@ -345,6 +344,7 @@ def script(week: int, index: int, first: int, last: int, starts_on: str) -> dict
                     count(*) over (partition by customer_key) as products
                 from (
                     select customer_key, product_key, sum(visits * power(0.5, ({ago} - 1) / 16.0)) as decayed,
+                        sum(paid)::double / nullif(sum(bought_quantity)::double, 0) as own_unit_price,
                         {", ".join(f"avg({offer}_share)::float as {offer}_purchase_share" for offer in OFFERS)}
                     from grid.customer_item_weeks where {in_window} group by all
                 )
