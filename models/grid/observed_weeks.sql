@@ -114,7 +114,7 @@ final as (
         )) as build_fingerprint
     from weeks
     inner join line_content on weeks.week_index = line_content.week_index
-    inner join basket_content on weeks.week_index = basket_content.week_index
+    left join basket_content on weeks.week_index = basket_content.week_index
     inner join product_content on weeks.week_index = product_content.week_index
     left join customer_content on weeks.week_index = customer_content.week_index
 
