@@ -131,7 +131,7 @@ final as (
             cast(popularity.baskets_4_weeks as double) / nullif(popularity.baskets_52_weeks, 0)
             * (prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1) / 4.0 as float
         ) as trend,
-        -- The same for the last week before, and the week itself, a year ago; null in a window that does not reach back.
+        -- The same for the prediction week and the week after it, a year ago; null in a window that does not reach back.
         cast(
             case
                 when prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1 >= 52

@@ -125,7 +125,7 @@ def _estimators() -> dict[str, Any]:
             LogisticRegression(solver="newton-cholesky", class_weight=CLASS_WEIGHTS),
         ),
         "random_forest": make_pipeline(
-            SimpleImputer(strategy="constant", fill_value=-1),
+            SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True),
             RandomForestClassifier(
                 n_estimators=100, min_samples_leaf=5, class_weight=CLASS_WEIGHTS, n_jobs=-1, random_state=SEEDS[0]
             ),
