@@ -34,7 +34,7 @@ class Comparison:
     """One table on both engines.
 
     ``only_left`` and ``only_right`` count rows that the other engine lacks; ``largest_difference`` is that of any
-    number in a common row, relative to its size where that is above 1.
+    number in a common row, relative to its size where that is above 1; infinite where only one engine has a number.
     """
 
     table: str
@@ -134,9 +134,10 @@ def _compare_table(connection: duckdb.DuckDBPyConnection, schema: str, table: st
             f" from {engine}_rows"
         )
     matched = " and ".join(f"l.{name} is not distinct from r.{name}" for name in [*exact, "copy"])
+    # NaN exceeds no tolerance, so that a value that is a number on one engine only must count as infinitely far.
     gaps = "".join(
-        f", max(case when l.{name} is null and r.{name} is null then 0 when l.{name} is null or r.{name} is null"
-        f" then 'infinity'::double else abs(l.{name}::double - r.{name}) / greatest(abs(l.{name}::double), 1) end)"
+        f", max(case when l.{name} is not distinct from r.{name} then 0 when isfinite(l.{name}) and isfinite(r.{name})"
+        f" then abs(l.{name}::double - r.{name}) / greatest(abs(l.{name}::double), 1) else 'infinity'::double end)"
         f" filter (l.copy is not null and r.copy is not null)"
         for name in numbers
     )

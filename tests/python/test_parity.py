@@ -67,6 +67,13 @@ def test_a_null_is_no_number(engines: tuple[Path, Path]) -> None:
     assert differing(engines)["core.purchases"].largest_difference == float("inf")
 
 
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_what_is_no_number_hides_no_difference(engines: tuple[Path, Path], value: str) -> None:
+    write_folder(engines[1], tables(501, value=f"case i when 1 then '{value}'::double when 2 then 9 else 0.5 end"))
+    (purchases,) = differing(engines).values()
+    assert (purchases.different_columns, purchases.largest_difference) == (("spend",), float("inf"))
+
+
 def test_a_table_without_a_file_is_empty(engines: tuple[Path, Path]) -> None:
     (engines[1] / "core.db/purchases/part-0.parquet").unlink()
     assert differing(engines)["core.purchases"].only_left == 3
