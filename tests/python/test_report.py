@@ -30,7 +30,8 @@ MARTS = {
         0.4 as purchase_probability, 0.3 as saving, 'On offer.' as reason""",
     "forgotten_items": """select 9 as target_week, '' as customer_id, 1 as position, '' as product_id,
         0.4 as purchase_probability, '' as reason where false""",
-    "recommendation_outcomes": "select 8 as target_week, 1 as rank, true as was_bought where false",
+    "recommendation_outcomes": """select 8 as target_week, 1 as rank, true as was_bought, false as is_held_out
+        where false""",
     "model_performance": """select 8 as prediction_week, model as model_name, 'ranking' as protocol, metric,
         0.2 as metric_value, 0.1 as lower_bound, 0.3 as upper_bound
         from (select unnest(['lightgbm_lambdarank', 'tifu_knn']) as model),
@@ -133,6 +134,16 @@ def test_a_report_is_of_the_version_that_is_current_when_it_is_there(
     monkeypatch.setattr(page_module, "_quality", while_a_build_publishes)
     lists = packed(write_report(tmp_path).read_text())["lists"]
     assert "c0" not in lists["You may also like"]
+
+
+def test_the_control_group_who_saw_no_list_is_in_no_hit_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = """select 8 as target_week, r as rank, c = 0 or (c = 1 and r = 1) as was_bought, c = 2 as is_held_out
+        from range(3) as t(c), range(1, 3) as s(r)"""
+    publishing.publish(duckdb.connect(), MARTS | {"recommendation_outcomes": outcomes}, tmp_path)
+    drawn: list[pd.DataFrame] = []
+    monkeypatch.setattr(charts, "hits_by_rank", lambda rows: drawn.append(rows) or "")
+    write_report(tmp_path)
+    assert [frame.to_dict("list") for frame in drawn] == [{"rank": [1, 2], "hit_rate": [1.0, 0.5]}]
 
 
 def test_nothing_published_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -141,8 +141,8 @@ def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
 
 def _outcomes(connection: duckdb.DuckDBPyConnection) -> str:
     rows = connection.execute(
-        "select rank, avg(cast(was_bought as integer)) as hit_rate, count(*) as pairs"
-        " from marts.recommendation_outcomes where was_bought is not null group by rank order by rank"
+        "select rank, avg(cast(was_bought as integer)) as hit_rate"
+        " from marts.recommendation_outcomes where not is_held_out group by rank order by rank"
     ).df()
     if rows.empty:
         return _absent("No recommended week is in yet: outcomes appear with the next week's data.")
