@@ -14,6 +14,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+import yaml
+from conftest import PROJECT
 from grocery_recommender import publishing
 from grocery_recommender.report import charts
 from grocery_recommender.report import page as page_module
@@ -144,6 +146,14 @@ def test_the_control_group_who_saw_no_list_is_in_no_hit_rate(tmp_path: Path, mon
     monkeypatch.setattr(charts, "hits_by_rank", lambda rows: drawn.append(rows) or "")
     write_report(tmp_path)
     assert [frame.to_dict("list") for frame in drawn] == [{"rank": [1, 2], "hit_rate": [1.0, 0.5]}]
+
+
+def test_the_exposure_names_every_mart_that_the_page_reads() -> None:
+    exposures = yaml.safe_load((PROJECT / "models/marts/_marts__exposures.yml").read_text())["exposures"]
+    (report,) = (exposure for exposure in exposures if exposure["name"] == "weekly_report")
+    published_as = {"products": "dim_products"}
+    marts = {published_as.get(mart, mart) for mart in MARTS}
+    assert {f"ref('{model}')" for model in ("published_marts", *marts)} == set(report["depends_on"])
 
 
 def test_nothing_published_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
