@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,9 +21,9 @@ from pathlib import Path
 
 import duckdb
 
+from grocery_recommender.benchmarks.processes import measured
 from grocery_recommender.quoting import literal
 
-PROJECT = Path(__file__).parents[3]
 # Threads as in profiles.yml; a week with all columns at once wants more memory than the 80 that a build scores by.
 SETTINGS = {"threads": 2, "memory_limit": "3GB", "preserve_insertion_order": False}
 LEVELS = ("product", "subcategory", "category", "department", "division")
@@ -452,16 +450,6 @@ def read_view(warehouse: Path, output: Path) -> dict[str, float]:
 PARTS = {"script": run_script, "scripts": partial(run_script, condition="true"), "view": read_view}
 
 
-def measured(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float, int]:
-    """Seconds, CPU seconds and peak megabytes of a process and its children."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"failed: {' '.join(command)}")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
-
-
 def main() -> None:
     """Measure both sides on a copy of the warehouse, and print them as a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -481,7 +469,7 @@ def _compare(built: Path, variables: str, folder: Path) -> str:
     warehouse = folder / built.name
     shutil.copy(built, warehouse)
     python = [sys.executable, "-m", "grocery_recommender.benchmarks.features", str(warehouse)]
-    environment = os.environ | {"GROCERY_WAREHOUSE": str(warehouse), "PYTHONPATH": str(PROJECT / "python")}
+    environment = {"GROCERY_WAREHOUSE": str(warehouse)}
     dbt = [str(Path(sys.executable).with_name("dbt")), "run", "--quiet", "--select", "path:models/features"]
     dbt += ["--vars", variables, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     measured(dbt, environment)  # so that dbt has parsed the project
@@ -497,18 +485,18 @@ def _compare(built: Path, variables: str, folder: Path) -> str:
         connection.execute("checkpoint")
     models = measured(dbt, environment)
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
-    view = measured([*python, "--part", "view", "--output", str(folder / "view.duckdb")], environment)
-    by_hand = measured([*python, "--part", "script", "--output", str(folder / "script.duckdb")], environment)
+    view = measured([*python, "--part", "view", "--output", str(folder / "view.duckdb")])
+    by_hand = measured([*python, "--part", "script", "--output", str(folder / "script.duckdb")])
     lines = [f"{pairs:,} candidates of week {week}", f"{'':<34}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}"]
-    for label, figures in (
+    for label, cost in (
         ("dbt run of the features", models),
         ("dbt run that finds nothing to do", nothing),
         ("wide view, written", view),
         ("script by hand, wide table written", by_hand),
     ):
-        lines.append(f"{label:<34}{figures[0]:>9.1f}{figures[1]:>9.1f}{figures[2]:>9}")
-    cpu = models[1] - nothing[1] + view[1]
-    lines.append(f"CPU seconds of models and view over those of the script: {cpu / by_hand[1]:.2f}")
+        lines.append(f"{label:<34}{cost.seconds:>9.1f}{cost.cpu_seconds:>9.1f}{cost.peak_megabytes:>9}")
+    cpu = models.cpu_seconds - nothing.cpu_seconds + view.cpu_seconds
+    lines.append(f"CPU seconds of models and view over those of the script: {cpu / by_hand.cpu_seconds:.2f}")
     for result in sorted(results, key=lambda result: -result["execution_time"]):
         lines.append(f"  {result['unique_id'].rsplit('.', 1)[-1]:<32}{result['execution_time']:>9.1f}")
     return "\n".join(lines)

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +23,8 @@ from pathlib import Path
 
 import duckdb
 
-PROJECT = Path(__file__).parents[3]
+from grocery_recommender.benchmarks.processes import measured
+
 THREADS = 2
 MEMORY_LIMIT = "2GB"
 COLUMN_TYPES = {
@@ -51,7 +50,7 @@ class Measurement:
     command_seconds : float
         Of the whole process.
     peak_megabytes : int
-        Largest resident set of the process.
+        Largest resident set of the process and its workers.
     """
 
     seconds: float
@@ -216,10 +215,10 @@ def _scan(folder: Path, workplace: Path) -> Measurement:
     )
     database, result = workplace / "scan.duckdb", workplace / "seconds"
     database.unlink(missing_ok=True)
-    command_seconds, peak = _run([sys.executable, "-c", script, str(folder), str(database), str(result)], {})
+    cost = measured([sys.executable, "-c", script, str(folder), str(database), str(result)])
     database.unlink()
     seconds = float(result.read_text())
-    return Measurement(seconds, seconds, command_seconds, peak)
+    return Measurement(seconds, seconds, cost.seconds, cost.peak_megabytes)
 
 
 def _build(folder: Path, database: Path, workplace: Path, selection: str = "+staging") -> Measurement:
@@ -231,7 +230,7 @@ def _build(folder: Path, database: Path, workplace: Path, selection: str = "+sta
         *("--target-path", str(workplace / "target"), "--log-path", str(workplace)),
     ]
     environment = {"GROCERY_WAREHOUSE": str(database), "GROCERY_MEMORY_LIMIT": MEMORY_LIMIT}
-    command_seconds, peak = _run(command, environment)
+    cost = measured(command, environment)
     results = json.loads((workplace / "target" / "run_results.json").read_text())["results"]
     times = {
         result["unique_id"].split(".")[-1]: [
@@ -243,24 +242,13 @@ def _build(folder: Path, database: Path, workplace: Path, selection: str = "+sta
         if result["unique_id"].startswith("model.")
     }
     all_times = [moment for of_model in times.values() for moment in of_model]
-    return Measurement(_span(all_times), _span(times.get("stg_lgsr__source_files", [])), command_seconds, peak)
+    reading = _span(times.get("stg_lgsr__source_files", []))
+    return Measurement(_span(all_times), reading, cost.seconds, cost.peak_megabytes)
 
 
 def _span(times: list[datetime.datetime]) -> float:
     """Seconds from the first moment to the last one."""
     return (max(times) - min(times)).total_seconds() if times else 0.0
-
-
-def _run(command: list[str], environment: dict[str, str]) -> tuple[float, int]:
-    """Run a command at the root of the project, and return its seconds and its peak memory in megabytes."""
-    start = time.perf_counter()
-    paths = os.pathsep.join([str(PROJECT / "python"), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": paths} | environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return time.perf_counter() - start, usage.ru_maxrss // 1024
 
 
 def main() -> None:
@@ -276,7 +264,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         size = ["--customers", str(arguments.customers), "--weeks", str(arguments.weeks)]
-        _run([sys.executable, "-m", "grocery_recommender.synthetic_shop", folder, *size], {})
+        measured([sys.executable, "-m", "grocery_recommender.synthetic_shop", folder, *size])
         print(measure(Path(folder)).as_text())
 
 

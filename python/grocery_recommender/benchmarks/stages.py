@@ -14,14 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -32,11 +29,9 @@ from threadpoolctl import threadpool_limits
 
 from grocery_recommender import als, classifier, runs, scoring
 from grocery_recommender.benchmarks import features, ingestion
+from grocery_recommender.benchmarks.processes import Cost, Family, measured
 from grocery_recommender.synthetic_shop import ShopConfig, write_shop
 
-PROJECT = Path(__file__).parents[3]
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE_MEGABYTES = os.sysconf("SC_PAGE_SIZE") / 2**20
 # The folder of a model, finest first, is its stage.
 STAGES = ("staging", "core", "grid", "ml/retrieval", "features", "ml/ranking", "ml/evaluation", "products", "marts")
 STAGES_WEEKS = 117
@@ -52,14 +47,12 @@ class Stage:
     peak_megabytes: float = 0.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Build:
-    """One build, stage by stage."""
+    """One build, as a whole and stage by stage."""
 
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_megabytes: float = 0.0
-    stages: dict[str, Stage] = field(default_factory=lambda: defaultdict(Stage))
+    cost: Cost
+    stages: dict[str, Stage]
 
 
 def stage_of(path: str) -> str:
@@ -82,70 +75,25 @@ def build(folder: Path, warehouse: Path, workplace: Path, variables: dict[str, o
         "--log-path",
         str(workplace / "logs"),
     ]
-    environment = os.environ | {
-        "GROCERY_WAREHOUSE": str(warehouse),
-        "GROCERY_PUBLISH_DIR": str(workplace / "published"),
-    }
-    measured = Build()
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
-    peak = _PeakMemory(process.pid)
+    environment = {"GROCERY_WAREHOUSE": str(warehouse), "GROCERY_PUBLISH_DIR": str(workplace / "published")}
+    stages: dict[str, Stage] = defaultdict(Stage)
     cpu = 0.0
-    for line in process.stdout:
+
+    def add_node(line: str, family: Family) -> None:
+        nonlocal cpu
         event = json.loads(line) if line.startswith("{") else {}
         data = event.get("data", {})
         if not {"node_info", "execution_time"} <= data.keys():
-            continue  # no node has ended
-        node, so_far = data["node_info"], _cpu_seconds(process.pid)
-        stage = measured.stages[stage_of(node["node_path"] if node["resource_type"] == "model" else "")]
+            return  # no node has ended
+        node, so_far = data["node_info"], family.cpu_seconds()
+        stage = stages[stage_of(node["node_path"] if node["resource_type"] == "model" else "")]
         stage.nodes += 1
         stage.seconds += data["execution_time"]
         stage.cpu_seconds += so_far - cpu
-        stage.peak_megabytes = max(stage.peak_megabytes, peak.take())
+        stage.peak_megabytes = max(stage.peak_megabytes, family.take_peak())
         cpu = so_far
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"the build failed: see {workplace / 'logs'}")
-    measured.seconds = time.perf_counter() - started
-    measured.cpu_seconds = usage.ru_utime + usage.ru_stime
-    # `usage.ru_maxrss` would count what this process held when it started the other.
-    measured.peak_megabytes = max(stage.peak_megabytes for stage in measured.stages.values())
-    return measured
 
-
-class _PeakMemory:
-    """The largest resident set of a process and its workers since it was last taken, looked at ten times a second."""
-
-    def __init__(self, process: int) -> None:
-        self._process = process
-        self._peak = 0.0
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def take(self) -> float:
-        peak, self._peak = self._peak, 0.0
-        return peak
-
-    def _watch(self) -> None:
-        while statistics := _read_family(self._process, "statm"):
-            self._peak = max(self._peak, sum(int(line.split()[1]) for line in statistics) * PAGE_MEGABYTES)
-            time.sleep(0.1)
-
-
-def _cpu_seconds(process: int) -> float:
-    """Of a process and its workers; those that have ended are in the last two of the four numbers."""
-    statistics = [line.rsplit(")", 1)[1].split() for line in _read_family(process, "stat")]
-    return sum(int(value) for values in statistics for value in values[11:15]) / TICKS
-
-
-def _read_family(process: int, name: str) -> list[str]:
-    """What Linux says of a process and all its descendants; nothing of those that are gone."""
-    folder = Path(f"/proc/{process}")
-    try:
-        lines = [folder.joinpath(name).read_text()]
-        children = [child for task in folder.glob("task/*/children") for child in task.read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [line for line in lines if line] + [line for child in children for line in _read_family(int(child), name)]
+    return Build(measured(command, environment, add_node), stages)
 
 
 def learning_floor(warehouse: Path) -> tuple[float, float]:
@@ -236,7 +184,7 @@ def _report(folder: Path, workplace: Path, variables: dict[str, object]) -> str:
     first = build(growing, warehouse, workplace, variables)
     by_hand = [sys.executable, "-m", "grocery_recommender.benchmarks.features", str(warehouse)]
     by_hand += ["--part", "scripts", "--output", str(workplace / "script.duckdb")]
-    script = features.measured(by_hand, os.environ | {"PYTHONPATH": str(PROJECT / "python")})
+    script = measured(by_hand)
     fitting, predicting = learning_floor(warehouse)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         ((lines,),) = connection.execute("select sum(lines) from marts.ingested_files").fetchall()
@@ -250,13 +198,13 @@ def _report(folder: Path, workplace: Path, variables: dict[str, object]) -> str:
     floors = {
         "staging": ("scan of the files", time.process_time() - started),
         "ml/retrieval": ("implicit alone", factors_floor(warehouse)),
-        "features": ("script by hand for every prediction week", script[1]),
+        "features": ("script by hand for every prediction week", script.cpu_seconds),
         "ml/ranking": ("LightGBM alone", fitting + predicting),
     }
     (growing / latest.name).symlink_to(latest)
     one_week, nothing = (build(growing, warehouse, workplace, variables) for _ in range(2))
     builds = {"first build": first, "one more week": one_week, "nothing new": nothing}
-    text = [f"{lines:,} lines", *(_line(name, build, first) for name, build in builds.items())]
+    text = [f"{lines:,} lines", *(_line(name, build.cost, first.cost) for name, build in builds.items())]
     text.append(
         f"{'stage':<18}{'nodes':>6}{'rows':>13}{'seconds':>9}{'CPU s':>8}{'peak MB':>9}{'week, s':>9}  floor, CPU s"
     )
@@ -273,10 +221,10 @@ def _report(folder: Path, workplace: Path, variables: dict[str, object]) -> str:
     return "\n".join(text)
 
 
-def _line(name: str, measured: Build, first: Build) -> str:
+def _line(name: str, cost: Cost, first: Cost) -> str:
     return (
-        f"{name:<18}{measured.seconds:>7.0f} s{measured.cpu_seconds:>8.0f} CPU s{measured.peak_megabytes:>7.0f} MB"
-        f"  {measured.seconds / first.seconds:.2f} of the first"
+        f"{name:<18}{cost.seconds:>7.0f} s{cost.cpu_seconds:>8.0f} CPU s{cost.peak_megabytes:>7} MB"
+        f"  {cost.seconds / first.seconds:.2f} of the first"
     )
 
 

@@ -1,0 +1,57 @@
+"""What the benchmarks measure, and that they say what they leave out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from grocery_recommender.benchmarks import processes
+
+MEGABYTE = 2**20
+
+
+def holding(megabytes: int) -> bytearray:
+    """Memory that is written to, and so resident."""
+    return bytearray(b"x") * (megabytes * MEGABYTE)
+
+
+def test_peak_memory_is_the_command_s_alone() -> None:
+    held = holding(400)
+    assert processes.measured(["sleep", "0.3"]).peak_megabytes < 100 < len(held) / MEGABYTE
+
+
+def test_workers_count() -> None:
+    worker = f"import time; held = bytearray(b'x') * {300 * MEGABYTE}; time.sleep(0.5)"
+    family = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}], check=True)"
+    cost = processes.measured([sys.executable, "-c", family])
+    assert 300 < cost.peak_megabytes < 400
+    assert 0 < cost.cpu_seconds < cost.seconds
+
+
+def test_a_peak_is_of_the_time_since_it_was_last_taken() -> None:
+    lines: list[str] = []
+    peaks: list[float] = []
+
+    def on_line(line: str, family: processes.Family) -> None:
+        lines.append(line)
+        peaks.append(family.take_peak())
+
+    script = f"""
+import time
+held = bytearray(b"x") * {200 * MEGABYTE}
+time.sleep(0.3)
+del held
+print("freed", flush=True)
+time.sleep(0.3)
+print("over", flush=True)
+"""
+    cost = processes.measured([sys.executable, "-c", script], on_line=on_line)
+    assert lines == ["freed\n", "over\n"]
+    assert peaks[0] > 200 > peaks[1] > 0
+    assert cost.peak_megabytes == round(peaks[0])
+
+
+def test_a_command_that_fails_is_an_error() -> None:
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
+        processes.measured(["sh", "-c", "exit 3"])
