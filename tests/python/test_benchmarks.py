@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import duckdb
 import pytest
-from grocery_recommender.benchmarks import processes
+from grocery_recommender.benchmarks import features, processes
 
 MEGABYTE = 2**20
 
@@ -55,3 +57,17 @@ print("over", flush=True)
 def test_a_command_that_fails_is_an_error() -> None:
     with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
         processes.measured(["sh", "-c", "exit 3"])
+
+
+def test_the_floor_of_a_stage_that_makes_tables_joins_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create schema grid; create table grid.prediction_weeks as select week as prediction_week,"
+            " week as prediction_week_index, 1 as window_first_week_index, week - 1 as window_last_week_index,"
+            " date '2017-12-26' as starts_on, if(week = 53, 'score', 'train') as week_role from range(52, 54) t(week)"
+        )
+    monkeypatch.setattr(features, "script", lambda *_: {"pairs": "select 1 as pair"})
+    monkeypatch.setattr(features, "wide", lambda *_: "from pairs")
+    assert features.PARTS["script"](warehouse, tmp_path / "script.duckdb").keys() == {"pairs", "wide"}
+    assert features.PARTS["scripts"](warehouse, tmp_path / "scripts.duckdb").keys() == {"pairs"}

@@ -410,8 +410,22 @@ def wide(week: int, columns_of: dict[str, list[str]]) -> str:
     )
 
 
-def run_script(warehouse: Path, output: Path, condition: str = "week_role = 'score'") -> dict[str, float]:
-    """Write the wide tables of the prediction weeks of a condition into a new file; seconds of each table."""
+def run_script(
+    warehouse: Path, output: Path, condition: str = "week_role = 'score'", joined: bool = True
+) -> dict[str, float]:
+    """Make the tables of the prediction weeks of a condition, one week after the other; seconds of each table.
+
+    Parameters
+    ----------
+    warehouse
+        The built DuckDB file.
+    output
+        File to write the wide table into, the last week's in the end.
+    condition
+        On the rows of ``grid.prediction_weeks``.
+    joined
+        Whether the wide table is made. A build never writes one: its ``candidate_features`` are a view.
+    """
     seconds: dict[str, float] = defaultdict(float)
     with duckdb.connect(str(output), config=SETTINGS) as connection:
         connection.execute(f"attach {literal(warehouse)} as warehouse (read_only); use warehouse")
@@ -426,9 +440,10 @@ def run_script(warehouse: Path, output: Path, condition: str = "week_role = 'sco
                 connection.execute(f"create or replace temp table {name} as {query}")
                 seconds[name] += time.perf_counter() - started
                 columns_of[name] = connection.table(name).columns
-            started = time.perf_counter()
-            connection.execute(f"create or replace table {output.stem}.main.wide as {wide(week, columns_of)}")
-            seconds["wide"] += time.perf_counter() - started
+            if joined:
+                started = time.perf_counter()
+                connection.execute(f"create or replace table {output.stem}.main.wide as {wide(week, columns_of)}")
+                seconds["wide"] += time.perf_counter() - started
     return seconds
 
 
@@ -447,7 +462,11 @@ def read_view(warehouse: Path, output: Path) -> dict[str, float]:
     return {"wide": time.perf_counter() - started}
 
 
-PARTS = {"script": run_script, "scripts": partial(run_script, condition="true"), "view": read_view}
+PARTS = {
+    "script": run_script,
+    "scripts": partial(run_script, condition="true", joined=False),
+    "view": read_view,
+}
 
 
 def main() -> None:
