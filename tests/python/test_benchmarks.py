@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
 import pytest
-from grocery_recommender.benchmarks import features, processes
+from grocery_recommender.benchmarks import features, processes, stages
 
 MEGABYTE = 2**20
 
@@ -71,3 +72,28 @@ def test_the_floor_of_a_stage_that_makes_tables_joins_nothing(tmp_path: Path, mo
     monkeypatch.setattr(features, "wide", lambda *_: "from pairs")
     assert features.PARTS["script"](warehouse, tmp_path / "script.duckdb").keys() == {"pairs", "wide"}
     assert features.PARTS["scripts"](warehouse, tmp_path / "scripts.duckdb").keys() == {"pairs"}
+
+
+def test_rows_count_in_the_stage_of_their_model_and_once(tmp_path: Path) -> None:
+    tables = {
+        "ml.als_factors": (3, "ml/retrieval/als_factors.py"),
+        "ml.candidate_scores": (5, "ml/ranking/candidate_scores.py"),
+        "ml.ranking_metrics": (7, "ml/evaluation/ranking_metrics.sql"),
+        "marts.recommendations": (11, "marts/recommendations.sql"),
+        "marts.published_marts": (13, "publishing/published_marts.py"),
+        "staging.stg_lgsr__product_prices": (17, "staging/lgsr/stg_lgsr__product_prices.sql"),
+        "landing.lgsr_files": (19, None),
+        "seeds.excluded_departments": (23, None),
+    }
+    nodes = {}
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        for table, (rows, path) in tables.items():
+            schema, name = table.split(".")
+            connection.execute(f"create schema if not exists {schema}; create table {table} as from range({rows})")
+            if path:
+                nodes[table] = {"resource_type": "model", "schema": schema, "alias": name, "path": path}
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    assert stages.rows_of_stages(tmp_path / "warehouse.duckdb", tmp_path / "manifest.json") == {
+        **{"staging": 17 + 19, "ml/retrieval": 3, "ml/ranking": 5, "ml/evaluation": 7, "marts": 11},
+        **{"publishing": 13, "tests and hooks": 23},
+    }

@@ -96,6 +96,21 @@ def build(folder: Path, warehouse: Path, workplace: Path, variables: dict[str, o
     return Build(measured(command, environment, add_node), stages)
 
 
+def rows_of_stages(warehouse: Path, manifest: Path) -> dict[str, int]:
+    """Rows of the tables that each stage has written, by its models in dbt's manifest; staging has landed the files."""
+    models = {
+        (node["schema"], node["alias"]): stage_of(node["path"])
+        for node in json.loads(manifest.read_text())["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name, estimated_size from duckdb_tables()").fetchall()
+    rows: dict[str, int] = defaultdict(int)
+    for schema, table, size in tables:
+        rows["staging" if schema == "landing" else models.get((schema, table), "tests and hooks")] += size
+    return rows
+
+
 def learning_floor(warehouse: Path) -> tuple[float, float]:
     """CPU seconds of LightGBM alone, on ready matrices: fitting the boosters in use, and predicting their weeks."""
     fitting = predicting = 0.0
@@ -188,11 +203,7 @@ def _report(folder: Path, workplace: Path, variables: dict[str, object]) -> str:
     fitting, predicting = learning_floor(warehouse)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         ((lines,),) = connection.execute("select sum(lines) from marts.ingested_files").fetchall()
-        rows = dict(
-            connection.execute(
-                "select schema_name, sum(estimated_size) from duckdb_tables() group by schema_name"
-            ).fetchall()
-        )
+    rows = rows_of_stages(warehouse, workplace / "target" / "manifest.json")
     started = time.process_time()
     ingestion.scan(growing, workplace / "scan.duckdb")
     floors = {
@@ -213,7 +224,7 @@ def _report(folder: Path, workplace: Path, variables: dict[str, object]) -> str:
         label, seconds = floors.get(name, ("", 0.0))
         floor = f"{label} {seconds:.1f}, ratio {stage.cpu_seconds / seconds:.2f}" if seconds else ""
         text.append(
-            f"{name:<18}{stage.nodes:>6}{int(rows.get(name.split('/')[0], 0)):>13,}{stage.seconds:>9.1f}"
+            f"{name:<18}{stage.nodes:>6}{rows[name]:>13,}{stage.seconds:>9.1f}"
             f"{stage.cpu_seconds:>8.1f}{stage.peak_megabytes:>9.0f}{one_week.stages[name].seconds:>9.1f}  {floor}"
         )
     spent, at_least = sum(first.stages[name].cpu_seconds for name in floors), sum(floor for _, floor in floors.values())
