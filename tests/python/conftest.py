@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+from grocery_recommender.backtest import WITHOUT_TESTS
 from grocery_recommender.network import Network, Standardizer
 from grocery_recommender.run_variables import complete_journey_folder
 
@@ -27,7 +28,6 @@ LISTS = (
     "+rejected_rows",
     "+row_reconciliation",
 )
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 class Relation(str):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from grocery_recommender.benchmarks import features, processes, stages
+from grocery_recommender.benchmarks import features, ingestion, processes, stages
+from lgsr_folder import Folder
 
 MEGABYTE = 2**20
 
@@ -72,6 +73,17 @@ def test_the_floor_of_a_stage_that_makes_tables_joins_nothing(tmp_path: Path, mo
     monkeypatch.setattr(features, "wide", lambda *_: "from pairs")
     assert features.PARTS["script"](warehouse, tmp_path / "script.duckdb").keys() == {"pairs", "wide"}
     assert features.PARTS["scripts"](warehouse, tmp_path / "scripts.duckdb").keys() == {"pairs"}
+
+
+def test_tests_are_not_in_the_time_of_a_load(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "shop")
+    folder.write_weeks()
+    load = ingestion._build(folder.path, tmp_path / "warehouse.duckdb", tmp_path)
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    kinds = {result["unique_id"].split(".")[0] for result in results}
+    assert "model" in kinds
+    assert not kinds & {"test", "unit_test"}
+    assert 0 < load.reading_seconds <= load.seconds < load.command_seconds
 
 
 def test_rows_count_in_the_stage_of_their_model_and_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 
 Each figure comes from a process of its own with the threads and the memory limit of profiles.yml. The scan is measured
 before and after the load, because machines are not quiet. Of a load three times are given: the whole command; its
-models, from the start of the first to the end of the last, data tests left out; and the one model that reads files.
+models, from the start of the first to the end of the last, tests left out; and the one model that reads files.
 Then the latest week is taken as new, and added to the others. What dbt costs anyway is measured twice: a run in which
 all models find nothing new, and a run that selects no model.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import duckdb
 
+from grocery_recommender.backtest import WITHOUT_TESTS
 from grocery_recommender.benchmarks.processes import measured
 
 THREADS = 2
@@ -226,7 +227,7 @@ def _build(folder: Path, database: Path, workplace: Path, selection: str = "+sta
     variables = json.dumps({"retailer": "lgsr", "lgsr_path": str(folder)})
     command = [
         *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build", "--quiet"),
-        *("--select", selection, "--exclude-resource-type", "test", "--vars", variables),
+        *("--select", selection, *WITHOUT_TESTS, "--vars", variables),
         *("--target-path", str(workplace / "target"), "--log-path", str(workplace)),
     ]
     environment = {"GROCERY_WAREHOUSE": str(database), "GROCERY_MEMORY_LIMIT": MEMORY_LIMIT}
