@@ -541,8 +541,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     try:
         config = ShopConfig(**options)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is no folder")
         if truth and truth.resolve().parent == folder.resolve():
             raise ValueError(f"--truth {truth} must not lie in the shop's folder")
+        if truth and (truth.is_dir() or not truth.parent.is_dir()):
+            raise ValueError(f"--truth {truth} must be a file in a folder that is there")
         if weeks < 1 or extra_weeks < 0:
             raise ValueError("--weeks must be at least 1 and --extra-weeks at least 0")
     except ValueError as error:

@@ -468,12 +468,27 @@ def test_bad_number_of_weeks_raises_and_writes_nothing(tmp_path, arguments):
     assert not (tmp_path / "shop").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--weeks", "0"], ["--customers", "0"], ["--first-week", "200660"]])
-def test_command_refuses_bad_arguments(tmp_path, arguments, capsys):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["shop", "--weeks", "0"],
+        ["shop", "--customers", "0"],
+        ["shop", "--first-week", "200660"],
+        ["shop", "--truth", "nowhere/t.parquet"],
+        ["shop", "--truth", "folder"],
+        ["file"],
+    ],
+    ids=" ".join,
+)
+def test_command_refuses_bad_arguments(tmp_path, monkeypatch, arguments, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
     with pytest.raises(SystemExit) as stopped:
-        synthetic_shop.main([str(tmp_path / "shop"), *arguments])
+        synthetic_shop.main(["--weeks", "1", "--customers", "5", *arguments])
     assert stopped.value.code == 2
     assert "error:" in capsys.readouterr().err
+    assert not (tmp_path / "shop").exists()
 
 
 @pytest.mark.parametrize("products", [50, 90, 250])
