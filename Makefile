@@ -50,7 +50,8 @@ format: $(VENV)/.installed-dev
 
 bench: WAREHOUSE = warehouse/complete_journey.duckdb
 bench: $(VENV)/.installed ## features, loading at two sizes, and all stages of a build, beside floors measured in the same run
-	test ! -f $(WAREHOUSE) || PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.features $(WAREHOUSE)
+	if test -f $(WAREHOUSE); then PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.features $(WAREHOUSE); \
+	else echo "features are not measured: there is no $(WAREHOUSE), make build first"; fi
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 5000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.ingestion --customers 50000
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.benchmarks.stages --customers 5000

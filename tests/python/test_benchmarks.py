@@ -75,6 +75,24 @@ def test_the_floor_of_a_stage_that_makes_tables_joins_nothing(tmp_path: Path, mo
     assert features.PARTS["scripts"](warehouse, tmp_path / "scripts.duckdb").keys() == {"pairs"}
 
 
+@pytest.mark.parametrize("is_built", [True, False])
+def test_features_without_a_warehouse_are_said_not_to_be_measured(tmp_path: Path, is_built: bool) -> None:
+    (tmp_path / "bin").mkdir()
+    python, warehouse = tmp_path / "bin" / "python", tmp_path / "warehouse.duckdb"
+    python.write_text('#!/bin/sh\necho measures "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / ".installed").touch()
+    if is_built:
+        warehouse.touch()
+    command = ["make", "--silent", "bench", f"VENV={tmp_path}", f"WAREHOUSE={warehouse}"]
+    result = subprocess.run(command, cwd=processes.PROJECT, capture_output=True, text=True, check=True)
+    first, *others = result.stdout.splitlines()
+    measuring = f"measures -m grocery_recommender.benchmarks.features {warehouse}"
+    skipping = f"features are not measured: there is no {warehouse}, make build first"
+    assert first == (measuring if is_built else skipping)
+    assert len(others) == 3
+
+
 def test_tests_are_not_in_the_time_of_a_load(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "shop")
     folder.write_weeks()
