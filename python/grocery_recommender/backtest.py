@@ -48,11 +48,15 @@ def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
     return [week for (week,) in rows]
 
 
+def default_weeks() -> int:
+    """Test weeks that a backtest pools where the command does not say how many."""
+    return yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]["backtest_weeks"] or WEEKS
+
+
 def main() -> None:
     """Run the builds; stops at the first that fails, with its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]["backtest_weeks"] or WEEKS
-    parser.add_argument("--weeks", type=int, default=default, help="test weeks to pool; default: %(default)s")
+    parser.add_argument("--weeks", type=int, default=default_weeks(), help="test weeks to pool; default: %(default)s")
     parser.add_argument("--vars", type=json.loads, default={}, help="vars of every build, as JSON")
     arguments = parser.parse_args()
     if arguments.weeks < 2:

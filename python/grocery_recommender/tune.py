@@ -1,10 +1,11 @@
 """``python -m grocery_recommender.tune``: search the parameters of the boosters on weeks that no evaluation looks at.
 
-The features are built once more, in a warehouse of their own, as they were on the eve of the validation week. There the
-last two weeks judge, with all their candidates, and those before teach, as in a regular build. The binary booster is
-judged by its log loss, LambdaRank by NDCG@10 of its score plus log odds, which is what a list is ordered by. What is
-better than the present parameters is written to ``seeds/classifier_parameters.csv``, which the next build reads. A
-search that is broken off goes on where it stopped, while weeks, vars, code and libraries are the same.
+The features are built once more, in a warehouse of their own, as they were on the eve of the first week that a backtest
+looks at. There the last two weeks judge, with all their candidates, and those before teach, as in a regular build. The
+binary booster is judged by its log loss, LambdaRank by NDCG@10 of its score plus log odds, which is what a list is
+ordered by. What is better than the present parameters is written to ``seeds/classifier_parameters.csv``, which the next
+build reads. A search that is broken off goes on where it stopped, while weeks, vars, code and libraries are the same.
+
 
 References
 ----------
@@ -18,6 +19,7 @@ import csv
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,7 +33,7 @@ from scipy.special import logit
 from sklearn.metrics import log_loss
 
 from grocery_recommender import classifier, runs
-from grocery_recommender.backtest import WITHOUT_TESTS, build
+from grocery_recommender.backtest import WITHOUT_TESTS, build, default_weeks
 from grocery_recommender.classifier import ClassifierConfig, Examples
 from grocery_recommender.run_variables import LEARNING_CODE, LEARNING_LIBRARIES, code_version
 from grocery_recommender.sampling import customer_sample
@@ -164,6 +166,45 @@ def write_parameters(configs: list[ClassifierConfig], parameters: list[str], pat
         writer.writerows(others)
 
 
+class NotEnoughHistory(ValueError):
+    """No week is left that teaches before those that judge."""
+
+    def __init__(self) -> None:
+        super().__init__("not enough history to tune: no week is left that teaches; load more weeks")
+
+
+def week_to_tune_for(warehouse: Path, test_weeks: int) -> int:
+    """The week on whose eve parameters are searched: the first that a backtest looks at.
+
+    A backtest measures its test weeks, and the week before the first of them chooses the threshold there.
+
+    Parameters
+    ----------
+    warehouse
+        DuckDB file with ``core.dim_weeks``.
+    test_weeks
+        How many test weeks the backtest covers, the regular build's included.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no warehouse.
+    NotEnoughHistory
+        If nothing was bought before that week.
+    """
+    if not warehouse.exists():
+        raise FileNotFoundError(f"{warehouse} does not exist: run `dbt build` first")
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select week from core.dim_weeks where weeks_to_target = ?"
+            " and week_index > (select min(week_index) from core.dim_weeks where lines > 0)",
+            [-test_weeks - 1],
+        ).fetchall()
+    if not rows:
+        raise NotEnoughHistory
+    return rows[0][0]
+
+
 def main() -> None:
     """Search beside the warehouse of the environment, and write the seed file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -172,18 +213,40 @@ def main() -> None:
     arguments = parser.parse_args()
     retailer = arguments.vars.get("retailer", "complete_journey")
     warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        ((week,),) = connection.sql(
-            "select prediction_week from grid.prediction_weeks where week_role = 'validation'"
-        ).fetchall()
+    try:
+        tune(warehouse, arguments.vars, arguments.trials)
+    except (FileNotFoundError, NotEnoughHistory) as error:
+        sys.exit(str(error))
+
+
+def tune(warehouse: Path, variables: dict[str, Any], trials: int) -> None:
+    """Search, and write what is better to the seed file.
+
+    Parameters
+    ----------
+    warehouse
+        The built DuckDB file; the one that the search needs is made beside it.
+    variables
+        Vars of the regular build.
+    trials
+        Trials of each booster, those of earlier searches included.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no warehouse.
+    NotEnoughHistory
+        If no week is left that teaches.
+    """
+    week = week_to_tune_for(warehouse, default_weeks())
     beside = warehouse.with_name(f"{warehouse.stem}.tuning.duckdb")
     features = ("+training_features", "+candidate_features", "classifier_parameters")
-    build(arguments.vars | {"target_week": week}, "--select", *features, *WITHOUT_TESTS, GROCERY_WAREHOUSE=str(beside))
+    build(variables | {"target_week": week}, "--select", *features, *WITHOUT_TESTS, GROCERY_WAREHOUSE=str(beside))
     with duckdb.connect(str(beside), read_only=True) as connection:
         parameters = connection.sql("select objective, parameter, value from seeds.classifier_parameters").fetchall()
         teaching, judges = read_weeks(connection)
         present = [classifier.configured(config, parameters) for config in runs.MODELS]
-        names = [study_name(connection, config, week, arguments.vars) for config in present]
+        names = [study_name(connection, config, week, variables) for config in present]
     binned = classifier.bin_examples(teaching)
     group_sizes = judges.group_sizes()
 
@@ -199,7 +262,7 @@ def main() -> None:
     chosen = []
     for config, name in zip(present, names, strict=True):
         print(name, flush=True)
-        chosen.append(search(config, value_of[config.objective], arguments.trials, beside.with_suffix(".log"), name))
+        chosen.append(search(config, value_of[config.objective], trials, beside.with_suffix(".log"), name))
     write_parameters(chosen, list(SEARCHED), SEED_FILE)
     print(f"written: {SEED_FILE}")
 
@@ -219,13 +282,13 @@ def read_weeks(connection: Any) -> tuple[Examples, Examples]:
 
     Raises
     ------
-    ValueError
+    NotEnoughHistory
         If no week is left that teaches.
     """
     weeks = connection.sql("select prediction_week, week_role from grid.prediction_weeks order by all").fetchall()
     training = [week for week, role in weeks if role == "train"]
     if not training:
-        raise ValueError("not enough history to tune: no week is left that teaches; load more weeks")
+        raise NotEnoughHistory
     examples_sql = ("from ml.training_examples", "from ml.training_features")
     features = ", ".join(runs.screened_sample(connection, examples_sql, training).feature_names)
     # One week at a time: only an equality is pushed through the left joins to all that is joined.

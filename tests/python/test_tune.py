@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 from conftest import PROJECT
-from grocery_recommender import classifier, run_variables, tune
+from grocery_recommender import backtest, classifier, run_variables, tune
 from grocery_recommender.classifier import ClassifierConfig
 
 PRESENT = replace(classifier.LAMBDARANK, learning_rate=0.1, num_leaves=31)
@@ -82,6 +83,57 @@ def tuning_warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBP
             " (8, 'score', 'old', 'old')) as weeks(prediction_week, week_role, build_fingerprint, example_fingerprint)"
         )
         yield connection
+
+
+@pytest.fixture
+def past_warehouse(tmp_path: Path) -> Path:
+    """A warehouse of weeks 30 to 49 and a calendar that began before: the next week is 50."""
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("""
+            create schema core;
+            create table core.dim_weeks as
+            select week, week as week_index, week - 50 as weeks_to_target, if(week between 30 and 49, 9, 0) as lines
+            from range(20, 54) as weeks(week)
+        """)
+    return path
+
+
+@pytest.mark.parametrize("test_weeks", [2, backtest.WEEKS, 8])
+def test_no_week_that_judges_is_looked_at_by_a_backtest(past_warehouse: Path, test_weeks: int) -> None:
+    targets = [*backtest.past_target_weeks(past_warehouse, test_weeks), 50]
+    tested, choosing = ({target - back for target in targets} for back in (1, 2))
+    week = tune.week_to_tune_for(past_warehouse, test_weeks)
+    judging = {week - 1, week - 2}
+    assert len(tested) == test_weeks
+    assert not judging & (tested | choosing)
+    assert max(judging) + 1 == min(choosing)  # none between them lies idle
+
+
+@pytest.mark.parametrize("test_weeks", [19, 40])
+def test_before_the_first_purchases_nothing_is_tuned(past_warehouse: Path, test_weeks: int) -> None:
+    assert tune.week_to_tune_for(past_warehouse, 18) == 31
+    with pytest.raises(tune.NotEnoughHistory, match="load more weeks"):
+        tune.week_to_tune_for(past_warehouse, test_weeks)
+
+
+def test_the_command_says_what_is_missing(
+    past_warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr(sys, "argv", ["tune"])
+    monkeypatch.setattr(tune, "default_weeks", lambda: 40)
+    monkeypatch.setattr(tune, "build", lambda *_, **__: pytest.fail("nothing is there to build"))
+    for warehouse, message in ((past_warehouse, "not enough history"), (tmp_path / "none", "run `dbt build` first")):
+        monkeypatch.setenv("GROCERY_WAREHOUSE", str(warehouse))
+        with pytest.raises(SystemExit, match=message):
+            tune.main()
+
+
+def test_too_few_weeks_to_teach_are_said(tuning_warehouse: duckdb.DuckDBPyConnection) -> None:
+    tuning_warehouse.execute("delete from grid.prediction_weeks where week_role = 'train'")
+    with pytest.raises(tune.NotEnoughHistory):
+        tune.read_weeks(tuning_warehouse)
 
 
 @pytest.mark.parametrize(
