@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from argparse import Namespace
 from pathlib import Path
 
@@ -112,6 +113,32 @@ def test_lists_and_flyers_of_other_lengths_cost_no_fit_and_no_measurement(parts:
     }
     change_no_row = {name for name in VARS if run_variables.CHANGES_NO_ROW.fullmatch(name)}
     assert counting == set(VARS) - of_products - change_no_row
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of the library that a file imports, and those that these import, without what decides no row."""
+    library = PROJECT / "python/grocery_recommender"
+    found: set[str] = set()
+    to_read = [path]
+    while to_read:
+        for node in ast.walk(ast.parse(to_read.pop().read_text())):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("grocery_recommender"):
+                continue
+            package = "/".join(node.module.split(".")[1:])
+            names = [package, *(f"{package}/{alias.name}".lstrip("/") for alias in node.names)]
+            new = {name for name in names if (library / f"{name}.py").exists()} - {*found, "progress", "run_variables"}
+            to_read += [library / f"{name}.py" for name in new]
+            found |= new
+    return {f"python/grocery_recommender/{name}.py" for name in found}
+
+
+@pytest.mark.parametrize(
+    ("folder", "code"), [("retrieval", run_variables.FEATURE_CODE), ("ranking", run_variables.LEARNING_CODE)]
+)
+def test_what_a_model_imports_counts(folder: str, code: tuple[str, ...]) -> None:
+    modules = set().union(*map(imported, (PROJECT / "models/ml" / folder).glob("*.py")))
+    assert len(modules) >= 4
+    assert modules <= set(code)
 
 
 @pytest.mark.parametrize("library", LEARNING_LIBRARIES)
