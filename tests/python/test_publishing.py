@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import PROJECT
 from grocery_recommender import publishing
 
 PYTHON_FOLDER = Path(publishing.__file__).parents[1]
@@ -363,3 +365,9 @@ def test_relations_are_published_with_ids_or_with_pseudonyms(
         ((customer, product),) = reader.execute("from marts.shopping_lists").fetchall()
     assert (customer == "ann") != pseudonymous
     assert product == "milk"
+
+
+def test_every_mart_is_published_but_refused_lines() -> None:
+    marts = {path.stem for path in (PROJECT / "models/marts").glob("*.sql")}
+    published = re.findall(r'dbt\.ref\("(\w+)"\)', (PROJECT / "models/publishing/published_marts.py").read_text())
+    assert marts - set(published) == {"rejected_rows"}
