@@ -6,9 +6,9 @@
 
 
 {# The rules that a line of any retailer must pass. The first that fails is the reason that stands in
-   marts.rejected_rows; null is a good line. `lines` needs product_id, basket_id, week, quantity, spend,
-   purchased_on, and the calendar's starts_on and ends_on of its week; `excluded` is the department found in
-   the seed excluded_departments. #}
+   marts.rejected_rows; null is a good line. A line needs product_id, basket_id, quantity, spend and purchased_on, the
+   calendar's starts_on and ends_on of its week, and excluded_department_id, its department if that stands in the seed
+   excluded_departments. #}
 {% macro line_rejection_reason() -%}
     case
         when product_id is null then 'missing_product'
