@@ -41,7 +41,9 @@
     ] -%}
     {%- if execute -%}
         {%- for name in invocation_args_dict.get('vars', {}) if name not in counts and name not in shares and name not in others -%}
-            {{ exceptions.raise_compiler_error("there is no var " ~ name ~ "; dbt_project.yml lists those that there are") }}
+            {{ exceptions.raise_compiler_error(
+                "there is no var " ~ name ~ "; those that there are stand in dbt_project.yml and in macros/vars.sql"
+            ) }}
         {%- endfor -%}
         {%- for kind, limits in (('whole number', counts), ('number', shares)) -%}
             {%- for name, (lowest, highest) in limits.items() if var(name) is not none or name not in or_null -%}

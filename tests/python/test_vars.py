@@ -16,10 +16,19 @@ def test_every_var_of_the_project_is_checked() -> None:
     assert set(re.findall(r"'([a-z0-9_]+)'", lists)) == variables
 
 
+def test_every_adapter_is_linted() -> None:
+    adapters = {path.name for path in (PROJECT / "models" / "staging").iterdir() if path.is_dir()} - {"supplied"}
+    (retailers,) = re.findall(r"^RETAILERS := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert set(retailers.split()) == adapters
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"traget_week": 48}, "there is no var traget_week"),
+        (
+            {"traget_week": 48},
+            "there is no var traget_week; those that there are stand in dbt_project.yml and in macros/vars.sql",
+        ),
         ({"training_weeks": 0}, "var training_weeks is 0; it must be a whole number from 1 to 520"),
         ({"retrain_every_weeks": 1.5}, "var retrain_every_weeks is 1.5; it must be a whole number"),
         ({"observation_weeks": 53}, "var observation_weeks is 53; it must be a whole number from 1 to 52"),
