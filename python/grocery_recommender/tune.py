@@ -6,7 +6,6 @@ binary booster is judged by its log loss, LambdaRank by NDCG@10 of its score plu
 ordered by. What is better than the present parameters is written to ``seeds/classifier_parameters.csv``, which the next
 build reads. A search that is broken off goes on where it stopped, while weeks, vars, code and libraries are the same.
 
-
 References
 ----------
 Akiba et al.: Optuna (2019); the sampler is the tree-structured Parzen estimator of Bergstra et al. (2011).
