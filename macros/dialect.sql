@@ -204,13 +204,14 @@
 {%- endmacro %}
 
 
-{# A UTC timestamp as the wall clock of a time zone showed it. #}
+{# A UTC timestamp as the wall clock of a time zone showed it. In DuckDB it may carry its zone, as Spark and pandas write
+   it: timezone() would turn such a one the other way round, so only its count of microseconds is used. #}
 {% macro local_time(utc_expression, time_zone) -%}
     {{ return(adapter.dispatch('local_time')(utc_expression, time_zone)) }}
 {%- endmacro %}
 
 {% macro default__local_time(utc_expression, time_zone) -%}
-    timezone('{{ time_zone }}', timezone('UTC', {{ utc_expression }}))
+    timezone('{{ time_zone }}', timezone('UTC', make_timestamp(epoch_us({{ utc_expression }}))))
 {%- endmacro %}
 
 {% macro spark__local_time(utc_expression, time_zone) -%}
