@@ -42,3 +42,15 @@
             then try_cast({{ text_expression }} as decimal(12, {{ scale }}))
     end
 {%- endmacro %}
+
+
+{# The id in a column as text. pandas makes an integer column with a hole a double: 1228 would become 1228.0, and meet no
+   other file's 1228; a hole that is written as NaN would be one more customer. Text stays as it is. #}
+{% macro id_text(column) -%}
+    case
+        when lower(typeof({{ column }})) not in ('double', 'float') then cast({{ column }} as string)
+        when try_cast({{ column }} as bigint) = try_cast({{ column }} as double)
+            then cast(try_cast({{ column }} as bigint) as string)
+        when lower(cast({{ column }} as string)) <> 'nan' then cast({{ column }} as string)
+    end
+{%- endmacro %}

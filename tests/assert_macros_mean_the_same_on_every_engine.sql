@@ -1,5 +1,5 @@
 -- Macros that do not give what they promise, on the engine that runs this: those of macros/dialect.sql, in_cents, and
--- those that read numbers.
+-- those that read numbers and ids.
 {% set abc_as_bytes = "cast('abc' as binary)" %}
 with
 
@@ -59,6 +59,11 @@ checks as (
         'plain_decimal',
         {{ plain_decimal("'-1.5'", 2) }} = -1.5 and {{ plain_decimal("'.5'", 2) }} = 0.5
         and coalesce({{ plain_decimal("'1_0'", 2) }}, {{ plain_decimal("'1e1'", 2) }}) is null
+    union all
+    select
+        'id_text',
+        {{ id_text("cast(1228 as double)") }} = '1228' and {{ id_text("cast(1228 as bigint)") }} = '1228'
+        and {{ id_text("cast('04.0' as string)") }} = '04.0' and {{ id_text("cast('NaN' as double)") }} is null
     union all
     select 'hash_share', abs({{ hash_share("'abc'") }} - 2416005272 / 4294967296e0) < 1e-12
     union all

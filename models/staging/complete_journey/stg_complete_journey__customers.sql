@@ -37,7 +37,7 @@ final as (
         demographics.household_comp as household_composition,
         households.first_week::integer as valid_from_week
     from households
-    left join demographics on households.customer_id = demographics.household_id::string
+    left join demographics on households.customer_id = {{ id_text('demographics.household_id') }}
 
 )
 

@@ -12,10 +12,10 @@ final as (
     select
         'transactions.parquet' as file_name,
         line_number,
-        household_id::string as customer_id,
-        basket_id::string as basket_id,
-        product_id::string as product_id,
-        store_id::string as store_id,
+        {{ id_text('household_id') }} as customer_id,
+        {{ id_text('basket_id') }} as basket_id,
+        {{ id_text('product_id') }} as product_id,
+        {{ id_text('store_id') }} as store_id,
         -- A cast rounds: week 48.6 would be 49.
         case when try_cast(week as integer) = try_cast(week as double) then try_cast(week as integer) end as week,
         try_cast(quantity as decimal(12, 3)) as quantity,

@@ -28,7 +28,7 @@ sold as (
 listed as (
 
     select
-        product_id::string as product_id,
+        {{ id_text('product_id') }} as product_id,
         brand,
         package_size,
         department as department_id,

@@ -55,7 +55,7 @@ offers as (
 final as (
 
     select
-        offers.product_id::string as product_id,
+        {{ id_text('offers.product_id') }} as product_id,
         offers.offer_type,
         offers.week::integer as week,
         (offers.stores * 1.0 / stores_of_week.stores)::decimal(7, 6) as store_share,
