@@ -731,6 +731,24 @@ def test_vanished_file_keeps_its_rows(folder, warehouse):
     assert warehouse.execute("select bool_and(is_in_folder) from landing.lgsr_files").fetchall() == [(True,)]
 
 
+def test_vanished_file_that_other_rules_would_judge_is_named(folder, warehouse, caplog):
+    folder.write_weeks(WEEKS[1:])
+    folder.write_week(WEEK, [make_line(WEEK, 0, PROD_CODE_30="FUEL"), make_line(WEEK, 1)])
+    before = load(warehouse, folder)
+    (folder.path / NAME).unlink()
+    load(warehouse, folder)
+    assert caplog.text == ""
+    for _ in range(2):
+        assert load(warehouse, folder, excluded_departments=["FUEL"]) == before
+        assert f"{NAME} has vanished, and its lines are kept as they were judged" in caplog.text
+        assert caplog.text.count("vanished") == 1
+        caplog.clear()
+    folder.write_week(WEEK, [make_line(WEEK, 0, PROD_CODE_30="FUEL"), make_line(WEEK, 1)], packed=True)
+    after = load(warehouse, folder, excluded_departments=["FUEL"])
+    assert after[NAME + ".gz"]["reasons"] == {"excluded_department": 1}
+    assert caplog.text == ""
+
+
 def test_packed_file_takes_the_place_of_the_plain_one(folder, warehouse):
     folder.write_weeks()
     before = load(warehouse, folder)

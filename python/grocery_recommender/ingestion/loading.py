@@ -139,9 +139,10 @@ def load_files(
     """Load what is new or changed in the folder, all of it or nothing.
 
     A file is loaded again when its content, the days of its week, the excluded departments, the rejection rules or
-    `LOADER_VERSION` differ from when it was loaded. Whether its content may differ is judged by size and time of last
-    writing; only when one of them differs is the file read and hashed. A file that was overwritten with as many bytes
-    and the old time of writing therefore goes unnoticed until a full refresh.
+    `LOADER_VERSION` differ from when it was loaded; one that has vanished keeps its lines, with a warning. Whether its
+    content may differ is judged by size and time of last writing; only when one of them differs is the file read and
+    hashed. A file that was overwritten with as many bytes and the old time of writing therefore goes unnoticed until a
+    full refresh.
 
     Parameters
     ----------
@@ -185,6 +186,7 @@ def load_files(
     rules = _rejection_rules(connection)
     rules_hashes = {week.number: _rules_hash(week, excluded, rules) for week in weeks}
     pending = _find_pending(files, hashes, ledger, weeks, rules_hashes)
+    _warn_of_old_verdicts(files, ledger, rules_hashes)
     _forget(connection, {file.week.number for file in pending})
     raw_lines = RawLines()
     connection.register("raw_lines", raw_lines)
@@ -324,6 +326,20 @@ def _find_pending(
             loaded_at = entry.loaded_at if is_known else now
             pending.append(PendingFile(file, calendar[file.week_number], rules_hash, loaded_at))
     return pending
+
+
+def _warn_of_old_verdicts(
+    files: list[TransactionFile], ledger: dict[str, LedgerEntry], rules_hashes: dict[int, str]
+) -> None:
+    """Name the files that have to be judged anew and cannot be, since they are no longer in the folder."""
+    present = {file.week_number for file in files}
+    for entry in ledger.values():
+        if entry.week not in present and entry.rules_hash != rules_hashes[entry.week]:
+            logger.warning(
+                "%s has vanished, and its lines are kept as they were judged, though the days of its week, the "
+                "excluded departments or the rules for lines are others now: put it back to have them judged anew.",
+                entry.file_name,
+            )
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, week_numbers: set[int]) -> None:
