@@ -6,6 +6,7 @@ import datetime
 import errno
 import gzip
 import os
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import lgsr_folder
 import pytest
-from grocery_recommender.ingestion import IngestionError, Week, read_calendar
+from grocery_recommender.ingestion import IngestionError, Week, loading, read_calendar
 from grocery_recommender.ingestion.files import COLUMNS, TransactionFile, read_content
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -308,6 +309,25 @@ def test_counts_add_up_whatever_the_damage(tmp_path_factory, damaged):
         "select line_number, raw_line from landing.lgsr_rejected_lines"
     ).fetchall():
         assert raw_line == physical[number - 1].removesuffix(b"\r").decode(errors="backslashreplace")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_more_text_is_read_ahead_than_a_batch_holds(folder, monkeypatch, packed):
+    """Of packed files, too, whose own size is about a tenth of that."""
+    read = []
+    monkeypatch.setattr(loading.transaction_files, "read_content", read.append)
+    lines = [
+        line | {"CUST_CODE": random.Random(number).randbytes(8).hex()}
+        for number, line in enumerate(make_lines(WEEK, 200))
+    ]
+    paths = [folder.write_week(week, lines, packed=packed) for week in WEEKS]
+    text_bytes = folder.write_week(200703, lines).stat().st_size
+    monkeypatch.setattr(loading, "BATCH_BYTES", 2 * text_bytes)
+    pending = [loading.PendingFile(TransactionFile.at(path), None, "", None) for path in paths]
+    reading = loading._read_ahead(pending)
+    next(reading)
+    reading.close()  # waits for what has been begun
+    assert 1 <= len(read) <= 2
 
 
 # --- hostile values ------------------------------------------------------------------------------------------------

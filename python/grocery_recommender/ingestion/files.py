@@ -46,6 +46,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "store_region": ("STORE_REGION",),
 }
 TRANSACTION_FILE = re.compile(r"transactions_.*\.csv(\.gz)?", re.IGNORECASE)
+# How many bytes of transactions gzip writes as one.
+PACKING = 10
 WEEK_FILE = re.compile(r"transactions_(\d{6})\.csv(\.gz)?", re.IGNORECASE)
 
 
@@ -77,6 +79,16 @@ class TransactionFile:
         """Fiscal week that the name gives, or None when it gives none."""
         match = WEEK_FILE.fullmatch(self.name)
         return int(match[1]) if match else None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the name says that gzip wrote it."""
+        return self.path.suffix.lower() == ".gz"
+
+    @property
+    def text_bytes(self) -> int:
+        """Size of its text, of a packed file about."""
+        return self.bytes * (PACKING if self.is_packed else 1)
 
     @classmethod
     def at(cls, path: Path) -> TransactionFile | None:
@@ -171,7 +183,7 @@ def read_content(file: TransactionFile) -> FileContent:
     """
     try:
         packed = file.path.read_bytes()
-        data = gzip.decompress(packed) if file.path.suffix.lower() == ".gz" else packed
+        data = gzip.decompress(packed) if file.is_packed else packed
         is_still_the_same = TransactionFile.at(file.path) == file
     except EOFError:
         raise IngestionError(f"{file.name} is a truncated gzip file: copy it again.") from None

@@ -382,7 +382,7 @@ def _read_ahead(pending: list[PendingFile]) -> Iterator[tuple[PendingFile, Futur
     ahead: deque[tuple[PendingFile, Future[FileContent]]] = deque()
     with ThreadPoolExecutor(max_workers=2) as readers:
         for file in pending:
-            while ahead and sum(other.file.bytes for other, _ in ahead) + file.file.bytes > BATCH_BYTES:
+            while ahead and sum(other.file.text_bytes for other, _ in ahead) + file.file.text_bytes > BATCH_BYTES:
                 yield ahead.popleft()
             ahead.append((file, readers.submit(transaction_files.read_content, file.file)))
         while ahead:
