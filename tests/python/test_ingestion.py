@@ -246,6 +246,15 @@ def test_repeated_lines_count_once(folder, warehouse):
     assert numbers == [(1,), (2,)]
 
 
+def test_damaged_line_is_not_repeated_by_a_good_one_that_looks_like_it(folder, warehouse):
+    line = as_bytes(make_line(WEEK, 50, BASKET_TYPE="?")).split(b"\n")[1]
+    damaged, good = line.replace(b"?", b"caf\xe9"), line.replace(b"?", rb"caf\xe9")
+    folder.write_bytes(NAME, as_bytes(*make_lines(WEEK), damaged, good, good, damaged))
+    assert load(warehouse, folder, max_rejected_share=0.1)[NAME] == {
+        "lines": LINES + 4, "loaded": LINES + 1, "rejected": 1, "duplicates": 2, "reasons": {"invalid_encoding": 1},
+    }  # fmt: skip
+
+
 def test_equal_lines_of_two_files_are_no_repeats(folder, warehouse):
     folder.write_week(WEEKS[0])
     folder.write_bytes(f"transactions_{WEEKS[1]}.csv", as_bytes(*make_lines(WEEKS[1]), make_line(WEEKS[0], 0)))

@@ -29,7 +29,8 @@ create table if not exists landing.lgsr_codes (
 """
 LANDING_TABLES = ("files", "lines", "rejected_lines", "codes")
 
-# Equal lines have equal hashes: only lines that share one are compared by their text.
+# Equal lines have equal hashes: only lines that share one are compared by their text. A byte that is not UTF-8 has the
+# text of a line that says the same in plain letters, and is told from it by its fault.
 FIND_REPEATS = """
 create or replace temp table repeated_lines as
 with
@@ -48,7 +49,7 @@ ranked as (
     select
         file_index,
         row_id,
-        row_number() over (partition by file_index, line order by row_id) as occurrence
+        row_number() over (partition by file_index, line, fault order by row_id) as occurrence
     from raw_lines
     where hash(line) in (select line_hash from suspects)
 
