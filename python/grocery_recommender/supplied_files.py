@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from grocery_recommender.ingestion.errors import IngestionError
+
 
 def read_lines(path: str, columns: tuple[str, ...]) -> pa.Table:
     """Every line of a CSV file with a header, its fields as text.
@@ -31,7 +33,7 @@ def read_lines(path: str, columns: tuple[str, ...]) -> pa.Table:
 
     Raises
     ------
-    ValueError
+    IngestionError
         If the file cannot be read, is no UTF-8, or has another header.
     """
     schema = pa.schema(
@@ -50,11 +52,11 @@ def read_lines(path: str, columns: tuple[str, ...]) -> pa.Table:
     try:
         header, *lines = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}); correct the var, or leave it empty") from error
+        raise IngestionError(f"{path} cannot be read ({error.strerror}); correct the var, or leave it empty") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8 CSV") from error
+        raise IngestionError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8 CSV") from None
     if [field.strip().lower() for field in _fields(header)] != list(columns):
-        raise ValueError(f"{path} begins with {header[:100]!r}; its first line must be: {expected}")
+        raise IngestionError(f"{path} begins with {header[:100]!r}; its first line must be: {expected}")
     rows, seen = [], set()
     for number, line in enumerate(lines, start=1):
         fields = [field.strip() or None for field in _fields(line)]
