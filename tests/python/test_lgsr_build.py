@@ -126,6 +126,27 @@ def test_a_full_refresh_keeps_what_was_published(weekly_warehouse: Warehouse) ->
     assert [weekly_warehouse.query(f"select * from marts.{name} order by all") for name in history] == before
 
 
+def test_lists_of_past_weeks_may_be_longer_than_those_of_today(weekly_warehouse: Warehouse) -> None:
+    """What a var says of lists holds for the week that is made: a shorter list stops no publication."""
+    shorter = {
+        "recommendations_per_customer": 5,
+        "shopping_list_maximum_length": 2,
+        "flyer_items_per_customer": 1,
+    }
+    today = replace(weekly_warehouse, variables=weekly_warehouse.variables | shorter)
+    lists = ("recommendations", "shopping_lists", "personal_flyers")
+    ranges = ",".join(("test_name:between", "test_type:generic"))
+    result = today.dbt("test", "--select", *(f"{name},{ranges}" for name in lists))
+    # The lists of the target week are the long ones yet.
+    assert "ERROR=3" in result.stdout, result.stdout[-6000:]
+    made = today.dbt("run", "--select", "recommended_items", "listed_items", "list_lengths", "flyer_items", *lists)
+    assert made.returncode == 0, made.stdout[-6000:]
+    longest = "select max(rank) from marts.recommendations group by target_week order by target_week"
+    assert weekly_warehouse.query(longest) == [(50,), (5,)]
+    result = today.dbt("test", "--select", *(f"{name},{ranges}" for name in lists))
+    assert result.returncode == 0, result.stdout[-6000:]
+
+
 def test_a_week_that_is_made_again_without_customers_keeps_no_list(weekly_warehouse: Warehouse) -> None:
     """Where all are in the control group, nothing is written that could take the place of what was there."""
     target_weeks = "select distinct target_week from marts.recommendations order by 1"
