@@ -58,16 +58,40 @@ best_offers as (
 
 ),
 
+weekly_prices as (
+
+    select
+        product_id,
+        week_index,
+        median(cast(spend as double) / quantity) as median_price
+    from {{ ref('fct_basket_items') }}
+    where spend > 0 and week_index >= (select min(prediction_week_index) - 9 from prediction_weeks)
+    group by product_id, week_index
+
+),
+
+-- What a price has dropped from does not count the week in which it did. It is the median of weekly medians, as in
+-- stg_lgsr__price_drops: by another rule than that which found it, a drop could be dearer than the usual price.
+prices_before_last_week as (
+
+    select
+        prediction_weeks.prediction_week,
+        weekly_prices.product_id,
+        {{ in_cents('median(weekly_prices.median_price)') }} as price_before_last_week
+    from weekly_prices
+    inner join prediction_weeks
+        on weekly_prices.week_index between prediction_weeks.prediction_week_index - 9
+        and prediction_weeks.prediction_week_index - 2
+    group by prediction_weeks.prediction_week, weekly_prices.product_id
+
+),
+
 usual_prices as (
 
     select
         prediction_weeks.prediction_week,
         basket_items.product_id,
-        {{ in_cents('median(case when basket_items.week_index >= prediction_weeks.prediction_week_index - 8 then '
-            ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as usual_price,
-        -- What a price has dropped from does not count the week in which it did.
-        {{ in_cents('median(case when basket_items.week_index < prediction_weeks.prediction_week_index - 1 then '
-            ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as price_before_last_week,
+        {{ in_cents('median(cast(basket_items.spend as double) / basket_items.quantity)') }} as usual_price,
         {{ in_cents('median(case when basket_items.week_index = prediction_weeks.prediction_week_index - 1 then '
             ~ 'cast(basket_items.spend as double) / basket_items.quantity end)') }} as last_week_price,
         count(distinct case
@@ -75,7 +99,7 @@ usual_prices as (
         end) as baskets_4_weeks
     from basket_items
     inner join prediction_weeks
-        on basket_items.week_index between prediction_weeks.prediction_week_index - 9
+        on basket_items.week_index between prediction_weeks.prediction_week_index - 8
         and prediction_weeks.prediction_week_index - 1
     group by prediction_weeks.prediction_week, basket_items.product_id
 
@@ -84,14 +108,17 @@ usual_prices as (
 price_drops as (
 
     select
-        prediction_week,
-        product_id,
+        usual_prices.prediction_week,
+        usual_prices.product_id,
         'price_drop' as offer_type,
-        last_week_price as offer_price
+        usual_prices.last_week_price as offer_price
     from usual_prices
+    inner join prices_before_last_week
+        on usual_prices.prediction_week = prices_before_last_week.prediction_week
+        and usual_prices.product_id = prices_before_last_week.product_id
     where
-        last_week_price <= 0.9 * price_before_last_week
-        and prediction_week not in (select prediction_week from best_offers)
+        usual_prices.last_week_price <= 0.9 * prices_before_last_week.price_before_last_week
+        and usual_prices.prediction_week not in (select prediction_week from best_offers)
 
 ),
 
@@ -112,7 +139,7 @@ final as (
         all_offers.offer_type,
         all_offers.offer_price,
         case all_offers.offer_type
-            when 'price_drop' then usual_prices.price_before_last_week
+            when 'price_drop' then prices_before_last_week.price_before_last_week
             else usual_prices.usual_price
         end as usual_price,
         coalesce(usual_prices.baskets_4_weeks, 0) as baskets_4_weeks
@@ -121,6 +148,9 @@ final as (
     left join usual_prices
         on all_offers.prediction_week = usual_prices.prediction_week
         and all_offers.product_id = usual_prices.product_id
+    left join prices_before_last_week
+        on all_offers.prediction_week = prices_before_last_week.prediction_week
+        and all_offers.product_id = prices_before_last_week.product_id
 
 )
 
