@@ -33,6 +33,10 @@ def test_every_adapter_is_linted() -> None:
         ({"retrain_every_weeks": 1.5}, "var retrain_every_weeks is 1.5; it must be a whole number"),
         ({"observation_weeks": 53}, "var observation_weeks is 53; it must be a whole number from 1 to 52"),
         ({"holdout_share": "a tenth"}, "var holdout_share is a tenth; it must be a number from 0 to 1"),
+        (
+            {"offers_path": "offers/54.csv", "open_baskets_path": "baskets/54.csv"},
+            "offers_path and open_baskets_path both name a file 54.csv; give one of them another name",
+        ),
     ],
     ids=lambda case: next(iter(case)) if isinstance(case, dict) else "",
 )
