@@ -55,6 +55,13 @@
                 {%- endif -%}
             {%- endfor -%}
         {%- endfor -%}
+        {#- Otherwise every line would be taken for the higher of the two. -#}
+        {%- if var('winsorize_lower') | float > var('winsorize_upper') | float -%}
+            {{ exceptions.raise_compiler_error(
+                "var winsorize_lower is " ~ var('winsorize_lower') ~ "; it must be no more than winsorize_upper, which is "
+                ~ var('winsorize_upper')
+            ) }}
+        {%- endif -%}
         {#- Rejected lines and reconciled files are told apart by the names of files. -#}
         {%- set offers = (var('offers_path') or '').split('/')[-1] -%}
         {%- set open_baskets = (var('open_baskets_path') or '').split('/')[-1] -%}

@@ -34,6 +34,10 @@ def test_every_adapter_is_linted() -> None:
         ({"observation_weeks": 53}, "var observation_weeks is 53; it must be a whole number from 1 to 52"),
         ({"holdout_share": "a tenth"}, "var holdout_share is a tenth; it must be a number from 0 to 1"),
         (
+            {"winsorize_lower": 0.95, "winsorize_upper": 0.05},
+            "var winsorize_lower is 0.95; it must be no more than winsorize_upper, which is 0.05",
+        ),
+        (
             {"offers_path": "offers/54.csv", "open_baskets_path": "baskets/54.csv"},
             "offers_path and open_baskets_path both name a file 54.csv; give one of them another name",
         ),
