@@ -15,21 +15,28 @@ LIBRARY = "python/grocery_recommender"
 
 
 @pytest.mark.parametrize(
-    ("edited", "selector"),
+    ("edited", "selection"),
     [
-        (["models/a.sql"], "changed"),
-        ([f"{LIBRARY}/als.py"], "changed_with_learning"),
-        ([f"{LIBRARY}/supplied_files.py"], "changed_with_loading"),
-        ([f"{LIBRARY}/als.py", f"{LIBRARY}/ingestion/files.py"], "changed_with_loading"),
+        (["models/a.sql"], "--selector changed"),
+        ([f"{LIBRARY}/als.py"], "--selector changed_with_learning"),
+        ([f"{LIBRARY}/supplied_files.py"], "--selector changed_with_loading"),
+        ([f"{LIBRARY}/als.py", f"{LIBRARY}/ingestion/files.py"], "--selector changed_with_loading"),
+        (["dbt_project.yml"], ""),
+        (["requirements.txt", f"{LIBRARY}/als.py"], ""),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
-def test_edited_files_choose_the_selector(tmp_path: Path, edited: list[str], selector: str) -> None:
+def test_edited_files_choose_the_selector(tmp_path: Path, edited: list[str], selection: str) -> None:
     def git(*arguments: str) -> None:
         author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
         subprocess.run(["git", *author, *arguments], cwd=tmp_path, check=True)
 
-    files = ("models/a.sql", *(f"{LIBRARY}/{name}" for name in ("als.py", "supplied_files.py", "ingestion/files.py")))
+    files = (
+        "models/a.sql",
+        "dbt_project.yml",
+        "requirements.txt",
+        *(f"{LIBRARY}/{name}" for name in ("als.py", "supplied_files.py", "ingestion/files.py")),
+    )
     for name in (*files, ".ci/slim", ".venv/bin/dbt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("old")
@@ -42,7 +49,8 @@ def test_edited_files_choose_the_selector(tmp_path: Path, edited: list[str], sel
     for name in edited:
         (tmp_path / name).write_text("new")
     slim = subprocess.run([tmp_path / ".ci/slim", tmp_path, "HEAD"], capture_output=True, text=True, check=True)
-    assert slim.stdout.split()[:3] == ["build", "--selector", selector]
+    state = f" {selection} --state {tmp_path}" if selection else ""
+    assert slim.stdout == f"build{state}\n"
 
 
 def test_what_learns_is_made_after_an_edit_of_loading_too() -> None:
