@@ -48,18 +48,20 @@ def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
     return [week for (week,) in rows]
 
 
-def default_weeks() -> int:
-    """Test weeks that a backtest pools where the command does not say how many."""
-    return yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]["backtest_weeks"] or WEEKS
+def default_weeks(variables: dict[str, object]) -> int:
+    """Test weeks that a backtest pools where the command does not say how many: the var, wherever it was given."""
+    of_project = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]
+    return (of_project | variables)["backtest_weeks"] or WEEKS
 
 
 def main() -> None:
     """Run the builds; stops at the first that fails, with its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weeks", type=int, default=default_weeks(), help="test weeks to pool; default: %(default)s")
+    parser.add_argument("--weeks", type=int, help="test weeks to pool; default: the var backtest_weeks")
     parser.add_argument("--vars", type=json.loads, default={}, help="vars of every build, as JSON")
     arguments = parser.parse_args()
-    if arguments.weeks < 2:
+    weeks = default_weeks(arguments.vars) if arguments.weeks is None else arguments.weeks
+    if weeks < 2:
         sys.exit("nothing to pool: give --weeks 2 or more")
     retailer = arguments.vars.get("retailer", "complete_journey")
     warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
@@ -67,7 +69,7 @@ def main() -> None:
     copy_warehouse(warehouse, copy)
     in_copy = {"GROCERY_WAREHOUSE": str(copy)}
     build(arguments.vars, "--select", "+dim_weeks", *WITHOUT_TESTS, **in_copy)
-    for week in past_target_weeks(copy, arguments.weeks):
+    for week in past_target_weeks(copy, weeks):
         print(f"backtest: target week {week}", flush=True)
         build(arguments.vars | {"target_week": week}, *WITHOUT_TESTS, *UNPUBLISHED, **in_copy)
     build(arguments.vars, *UNPUBLISHED, **in_copy)

@@ -237,7 +237,7 @@ def tune(warehouse: Path, variables: dict[str, Any], trials: int) -> None:
     NotEnoughHistory
         If no week is left that teaches.
     """
-    week = week_to_tune_for(warehouse, default_weeks())
+    week = week_to_tune_for(warehouse, default_weeks(variables))
     beside = warehouse.with_name(f"{warehouse.stem}.tuning.duckdb")
     features = ("+training_features", "+candidate_features", "classifier_parameters")
     build(variables | {"target_week": week}, "--select", *features, *WITHOUT_TESTS, GROCERY_WAREHOUSE=str(beside))

@@ -57,6 +57,10 @@ def test_without_a_number_four_weeks_are_pooled(warehouse: Path, monkeypatch: py
     assert [week for week, *_ in builds_of(monkeypatch)] == [47, 48, 49, None]
 
 
+def test_the_var_says_how_many_weeks_are_pooled(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [week for week, *_ in builds_of(monkeypatch, "--vars", '{"backtest_weeks": 2}')] == [49, None]
+
+
 def test_one_week_is_nothing_to_pool(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="--weeks 2 or more"):
         builds_of(monkeypatch, "--weeks", "1")

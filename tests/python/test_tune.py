@@ -122,7 +122,7 @@ def test_the_command_says_what_is_missing(
 ) -> None:
     monkeypatch.chdir(PROJECT)
     monkeypatch.setattr(sys, "argv", ["tune"])
-    monkeypatch.setattr(tune, "default_weeks", lambda: 40)
+    monkeypatch.setattr(tune, "default_weeks", lambda _: 40)
     monkeypatch.setattr(tune, "build", lambda *_, **__: pytest.fail("nothing is there to build"))
     for warehouse, message in ((past_warehouse, "not enough history"), (tmp_path / "none", "run `dbt build` first")):
         monkeypatch.setenv("GROCERY_WAREHOUSE", str(warehouse))
