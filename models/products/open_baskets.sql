@@ -1,10 +1,10 @@
--- What a customer has taken so far: in the target week the open baskets, in the weeks that are measured the baskets of
--- the customer's first shopping day.
+-- What a customer has taken so far: in the target week the open baskets, in the test week, which is measured, the
+-- baskets of the customer's first shopping day.
 with
 
 prediction_weeks as (
 
-    select * from {{ ref('prediction_weeks') }} where week_role in ('validation', 'test', 'score')
+    select * from {{ ref('prediction_weeks') }} where week_role in ('test', 'score')
 
 ),
 

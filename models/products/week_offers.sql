@@ -7,7 +7,7 @@ with
 
 prediction_weeks as (
 
-    select * from {{ ref('prediction_weeks') }} where week_role in ('validation', 'test', 'score')
+    select * from {{ ref('prediction_weeks') }} where week_role in ('test', 'score')
 
 ),
 
