@@ -6,9 +6,11 @@
         case
             when candidate_source in ('als', 'neighbours')
                 then concat({{ novelty() }}, ': customers with baskets like yours buy it')
-            when candidate_source = 'category'
+            when candidate_source = 'offer' and (is_in_mailer or is_price_dropped)
+                then concat({{ novelty() }}, ': on offer, in a category that you buy')
+            -- Nobody is proposed for an offer that nobody bought of late.
+            when candidate_source in ('category', 'offer')
                 then concat({{ novelty() }}, ': bought by others lately, in a category that you buy')
-            when candidate_source = 'offer' then concat({{ novelty() }}, ': on offer, in a category that you buy')
             when candidate_source = 'popularity' then concat({{ novelty() }}, ': among the most bought of late')
             when visits = 1 then concat('bought once in ', {{ window_words() }})
             else concat('bought ', visits, ' times in ', {{ window_words() }})
