@@ -58,6 +58,12 @@
 {%- endmacro %}
 
 
+{# A price in whole cents, halves up: engines disagree on how a double such as 1.005 is rounded. #}
+{% macro in_cents(price) -%}
+    cast(floor(100 * {{ price }} + 0.500001e0) / 100 as decimal(12, 2))
+{%- endmacro %}
+
+
 {# A number in [0, 1) that depends on the key alone: the one way to sample, stable over runs and engines. #}
 {% macro hash_share(key_expression) -%}
     {{ return(adapter.dispatch('hash_share')(key_expression)) }}

@@ -5,12 +5,6 @@
 {%- endmacro %}
 
 
-{# A price in whole cents, halves up: engines disagree on how a double such as 1.005 is rounded. #}
-{% macro in_cents(price) -%}
-    cast(floor(100 * {{ price }} + 0.500001e0) / 100 as decimal(12, 2))
-{%- endmacro %}
-
-
 {# The order of all lists, best first; the product breaks ties. #}
 {% macro best_first(scores) -%}
     {{ scores }}.ranking_score desc, {{ scores }}.purchase_probability desc, {{ scores }}.product_id asc

@@ -64,8 +64,8 @@ weekly_prices as (
         product_id,
         week_index,
         median(cast(spend as double) / quantity) as median_price
-    from {{ ref('fct_basket_items') }}
-    where spend > 0 and week_index >= (select min(prediction_week_index) - 9 from prediction_weeks)
+    from basket_items
+    where week_index >= (select min(prediction_week_index) - 9 from prediction_weeks)
     group by product_id, week_index
 
 ),

@@ -29,7 +29,8 @@ def complete_journey_folder() -> str:
 
 # What decides the rows of a prediction week: all that lies upstream of the classifier.
 FEATURE_CODE = (
-    "macros",
+    "macros/materializations",
+    *(f"macros/{name}.sql" for name in ("candidate_features", "dialect", "features", "lgsr", "staging", "week_hooks")),
     "models/staging",
     "models/core",
     "models/grid",
@@ -54,7 +55,13 @@ LEARNING_CODE = (
     "python/grocery_recommender/streaming.py",
 )
 # What decides the measurements: an edit of a mart or a product measures nothing again.
-EVALUATION_CODE = (*LEARNING_CODE, "models/ml/evaluation", "python", "seeds/classifier_parameters.csv")
+EVALUATION_CODE = (
+    *LEARNING_CODE,
+    "macros/evaluation.sql",
+    "models/ml/evaluation",
+    "python",
+    "seeds/classifier_parameters.csv",
+)
 # Libraries are code, too: what another release made is made again.
 FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
 LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")

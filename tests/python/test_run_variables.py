@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -139,6 +140,18 @@ def test_what_a_model_imports_counts(folder: str, code: tuple[str, ...]) -> None
     modules = set().union(*map(imported, (PROJECT / "models/ml" / folder).glob("*.py")))
     assert len(modules) >= 4
     assert modules <= set(code)
+
+
+@pytest.mark.parametrize("parts", [run_variables.FEATURE_CODE, run_variables.EVALUATION_CODE])
+def test_the_macros_that_a_model_calls_count(parts: tuple[str, ...]) -> None:
+    """Others, as those that word reasons, may be edited without a new fit or measurement."""
+    paths = [PROJECT / part for part in parts]
+    counted = {file for path in paths for file in ([path] if path.suffix == ".sql" else path.rglob("*.sql"))}
+    code = "".join(file.read_text() for file in counted)
+    others = set((PROJECT / "macros").rglob("*.sql")) - counted
+    assert PROJECT / "macros/reasons.sql" in others
+    called = {name for file in others for name in re.findall(r"macro (\w+)\(", file.read_text()) if f"{name}(" in code}
+    assert called == set()
 
 
 @pytest.mark.parametrize("library", LEARNING_LIBRARIES)
