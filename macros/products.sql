@@ -6,6 +6,7 @@
 
 
 {# The order of all lists, best first; the product breaks ties. #}
-{% macro best_first(scores) -%}
-    {{ scores }}.ranking_score desc, {{ scores }}.purchase_probability desc, {{ scores }}.product_id asc
+{% macro best_first(scores=none) -%}
+    {%- set of = scores ~ '.' if scores else '' -%}
+    {{ of }}ranking_score desc, {{ of }}purchase_probability desc, {{ of }}product_id asc
 {%- endmacro %}

@@ -54,7 +54,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by prediction_week, customer_id order by {{ best_first('offered') }}
+            partition by prediction_week, customer_id order by {{ best_first() }}
         ) as offer_rank
     from offered
 

@@ -61,7 +61,7 @@ final as (
         product_id,
         purchase_probability,
         row_number() over (
-            partition by prediction_week, customer_id order by {{ best_first('missing_items') }}
+            partition by prediction_week, customer_id order by {{ best_first() }}
         ) as position
     from missing_items
     qualify position <= {{ var('reminders_per_customer') }}

@@ -15,7 +15,7 @@ counted_weeks as (
 
     select
         week,
-        {{ days_between(first_monday, week_start('purchased_on')) }} - 7 * cast(week as bigint) as week_zero_day
+        {{ days_between(first_monday, week_start('purchased_on')) }} - 7 * week::bigint as week_zero_day
     from transactions
 
 ),
@@ -30,7 +30,7 @@ week_zero as (
 calendar as (
 
     select
-        {{ add_days(first_monday, 'max(cast(week_zero.week_zero_day as integer))') }} as week_zero_starts_on,
+        {{ add_days(first_monday, 'max(week_zero.week_zero_day::integer)') }} as week_zero_starts_on,
         max(counted_weeks.week) as last_week
     from counted_weeks
     inner join week_zero on counted_weeks.week_zero_day = week_zero.week_zero_day
