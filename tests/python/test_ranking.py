@@ -103,6 +103,26 @@ def test_weeks_are_pooled_with_whole_customers() -> None:
     assert all(row["customers"] and row["pairs"] for row in rows.values())
 
 
+def test_what_is_read_grows_with_customers_and_not_with_their_weeks(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = duckdb.connect()
+    values = ", ".join(f"0.5::double as {column}" for column in ranking.METRICS.values())
+    connection.execute(
+        f"""
+        create table metrics as
+        select week as prediction_week, model_name, 'all' as scope, 10 as cutoff, 'ann' as customer_id,
+            10 as candidates, {values}
+        from (select unnest({list(ranking.BASELINES)}) as model_name) as m, range(11, 20) as w(week)
+        """
+    )
+    read = []
+    of_scope = ranking._scope_performance
+    monkeypatch.setattr(
+        ranking, "_scope_performance", lambda rows, scope: read.append(len(rows)) or of_scope(rows, scope)
+    )
+    ranking.performance(connection, "select * from metrics")
+    assert read == [len(ranking.BASELINES)] * 2
+
+
 def test_published_lists_are_held_against_the_baselines_of_their_weeks() -> None:
     connection = duckdb.connect()
     columns = "prediction_week, model_name, 'all' as scope, 10 as cutoff, 'c' || i as customer_id, 10 as candidates"
