@@ -19,6 +19,8 @@ from pathlib import Path
 import duckdb
 import yaml
 
+from grocery_recommender.run_variables import values_of_vars
+
 DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 UNPUBLISHED = ("--exclude", "published_marts")
@@ -50,8 +52,8 @@ def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
 
 def default_weeks(variables: dict[str, object]) -> int:
     """Test weeks that a backtest pools where the command does not say how many: the var, wherever it was given."""
-    of_project = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]
-    return (of_project | variables)["backtest_weeks"] or WEEKS
+    project = yaml.safe_load(Path("dbt_project.yml").read_text())
+    return values_of_vars(project, variables)["backtest_weeks"] or WEEKS
 
 
 def main() -> None:

@@ -105,14 +105,27 @@ def code_version(
         digest.update(content)
         read.update(READS_VAR.findall(content))
     project = yaml.safe_load(project_file)
-    of_all = project.pop("vars")
-    values = of_all | of_all.get(project.get("name"), {}) | variables
+    values = values_of_vars(project, variables)
     changes_rows = (name for name in map(bytes.decode, read) if not CHANGES_NO_ROW.fullmatch(name))
     project["vars"] = {name: values.get(name) for name in changes_rows}
     digest.update(json.dumps(project, sort_keys=True, default=str).encode())
     for library in libraries:
         digest.update(f"{library}=={release(library)}".encode())
     return digest.hexdigest()[:12]
+
+
+def values_of_vars(project: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    """What the vars of a run are, wherever they were given.
+
+    Parameters
+    ----------
+    project
+        Content of ``dbt_project.yml``; vars may stand there under the project's name, too.
+    variables
+        What the command line says instead.
+    """
+    of_all = project["vars"]
+    return of_all | of_all.get(project.get("name"), {}) | variables
 
 
 def release(library: str) -> str:

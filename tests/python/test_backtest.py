@@ -61,6 +61,13 @@ def test_the_var_says_how_many_weeks_are_pooled(warehouse: Path, monkeypatch: py
     assert [week for week, *_ in builds_of(monkeypatch, "--vars", '{"backtest_weeks": 2}')] == [49, None]
 
 
+def test_the_var_may_stand_under_the_project_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dbt_project.yml").write_text("{name: shop, vars: {backtest_weeks: 0, shop: {backtest_weeks: 3}}}")
+    assert backtest.default_weeks({}) == 3
+    assert backtest.default_weeks({"backtest_weeks": 2}) == 2
+
+
 def test_one_week_is_nothing_to_pool(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="--weeks 2 or more"):
         builds_of(monkeypatch, "--weeks", "1")
