@@ -166,8 +166,11 @@ STOPS = {
         "transactions_200703.csv is missing",
     ),
     "end of calendar": (
-        lambda folder: folder.write_week(200703),
-        "Add the row 200704,20070319,20070325 to time.csv",
+        lambda folder: (
+            folder.write_calendar(WEEKS),
+            (folder.path / f"transactions_{WEEKS[-1]}.csv").unlink(),
+        ),
+        "Add the row 200703,20070312,20070318 to time.csv",
     ),
     "same file twice": (
         lambda folder: folder.write_bytes("transactions_copy.csv", (folder.path / NAME).read_bytes()),
@@ -268,3 +271,9 @@ def test_calendar_is_gapless_over_the_turn_of_the_year(warehouse):
     assert warehouse.build()["errors"] == ""
     weeks = warehouse.query("select week, week_index, starts_on from staging.weeks order by week")
     assert weeks == [(week, index, monday(week)) for index, week in enumerate([*WEEKS, 200703], start=1)]
+
+
+def test_calendar_that_ends_with_the_last_file_goes_on_by_the_target_week(warehouse):
+    expected = warehouse.build()["errors"], warehouse.query("select * from staging.weeks order by week")
+    warehouse.folder.write_calendar(WEEKS)
+    assert (warehouse.build()["errors"], warehouse.query("select * from staging.weeks order by week")) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from grocery_recommender.ingestion.errors import IngestionError
+from grocery_recommender.ingestion.files import list_files
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "time.csv"
 COLUMNS = ("shop_week", "date_from", "date_to")
@@ -119,7 +123,7 @@ def read_calendar(lgsr_path: str | Path) -> list[Week]:
 
 
 def read_weeks(lgsr_path: str | Path) -> pa.Table:
-    """Read ``time.csv`` as a table.
+    """Read ``time.csv`` as a table, and go on by the week to recommend for where it ends with the last file's.
 
     Returns
     -------
@@ -129,9 +133,18 @@ def read_weeks(lgsr_path: str | Path) -> pa.Table:
     Raises
     ------
     IngestionError
-        As `read_calendar`.
+        As `read_calendar`, or if the folder cannot be listed.
     """
     weeks = read_calendar(lgsr_path)
+    files, _ = list_files(existing_folder(lgsr_path))
+    if any(file.week_number == weeks[-1].number for file in files):
+        # Its dates follow, and so does its number, but for a year of 53 weeks.
+        weeks.append(weeks[-1].following())
+        logger.warning(
+            "%s ends with the last week that has transactions: the week to recommend for is taken to be the row %s.",
+            FILE_NAME,
+            weeks[-1].as_row(),
+        )
     return pa.table(
         {
             "week": pa.array([week.number for week in weeks], pa.int32()),
