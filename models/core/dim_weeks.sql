@@ -26,18 +26,45 @@ lines_of_week as (
 
 ),
 
-with_lines as (
+loaded as (
 
     select
         weeks.*,
         coalesce(lines_of_week.lines, 0) as lines,
         max(case when lines_of_week.lines > 0 then weeks.week_index end) over () as last_loaded_week_index,
-        -- Only the newest week can be half full; in older ones a quiet last day is a holiday.
-        coalesce(
-            weeks.week_index < last_loaded_week_index or lines_of_week.last_purchased_on >= weeks.ends_on, false
-        ) and lines > 0 as is_complete
+        {{ days_between('weeks.starts_on', 'lines_of_week.last_purchased_on') }} as last_day
     from weeks
     left join lines_of_week on weeks.week = lines_of_week.week
+
+),
+
+-- Nine of ten earlier weeks had purchases on this day or later: a shop that never opens on Sundays is done on Saturday,
+-- and a holiday or two at a week's end make no half week a whole one.
+usual_end as (
+
+    select percentile_cont(0.1) within group (order by last_day) as last_day
+    from loaded
+    where week_index < last_loaded_week_index
+
+),
+
+with_lines as (
+
+    select
+        loaded.week,
+        loaded.week_index,
+        loaded.starts_on,
+        loaded.ends_on,
+        loaded.lines,
+        -- Only the newest week can be half full; in older ones a quiet last day is a holiday.
+        coalesce(
+            loaded.week_index < loaded.last_loaded_week_index
+            or loaded.last_day >= {{ days_between('loaded.starts_on', 'loaded.ends_on') }}
+            or loaded.last_day >= usual_end.last_day,
+            false
+        ) and loaded.lines > 0 as is_complete
+    from loaded
+    cross join usual_end
 
 ),
 
