@@ -52,8 +52,8 @@ days as (
         min(week_index) as week_index,
         cast(count(*) as integer) as visits,
         cast(sum(products) as integer) as products,
-        cast(sum(quantity) as decimal(12, 3)) as quantity,
-        cast(sum(spend) as decimal(12, 2)) as spend
+        cast(sum(quantity) as decimal(18, 3)) as quantity,
+        cast(sum(spend) as decimal(18, 2)) as spend
     from visits
     where customer_id is not null
     group by customer_id, purchased_on

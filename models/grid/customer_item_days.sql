@@ -80,10 +80,10 @@ final as (
         with_neighbours.next_week_index,
         customer_days.shopping_day_number,
         cast(with_neighbours.visits as integer) as visits,
-        cast(with_neighbours.quantity as decimal(12, 3)) as quantity,
-        cast(with_neighbours.spend as decimal(12, 2)) as spend,
-        cast(with_neighbours.bought_quantity as decimal(12, 3)) as bought_quantity,
-        cast(with_neighbours.paid as decimal(12, 2)) as paid,
+        cast(with_neighbours.quantity as decimal(18, 3)) as quantity,
+        cast(with_neighbours.spend as decimal(18, 2)) as spend,
+        cast(with_neighbours.bought_quantity as decimal(18, 3)) as bought_quantity,
+        cast(with_neighbours.paid as decimal(18, 2)) as paid,
         cast({{ days_between('with_neighbours.previous_purchased_on', 'with_neighbours.purchased_on') }} as integer) as gap_days,
         with_neighbours.purchased_on
     from with_neighbours

@@ -53,10 +53,10 @@ product_weeks as (
         item_days.week_index,
         cast(sum(item_days.visits) as integer) as visits,
         cast(count(*) as integer) as purchase_days,
-        cast(sum(item_days.quantity) as decimal(12, 3)) as quantity,
-        cast(sum(item_days.spend) as decimal(12, 2)) as spend,
-        cast(sum(item_days.bought_quantity) as decimal(12, 3)) as bought_quantity,
-        cast(sum(item_days.paid) as decimal(12, 2)) as paid,
+        cast(sum(item_days.quantity) as decimal(18, 3)) as quantity,
+        cast(sum(item_days.spend) as decimal(18, 2)) as spend,
+        cast(sum(item_days.bought_quantity) as decimal(18, 3)) as bought_quantity,
+        cast(sum(item_days.paid) as decimal(18, 2)) as paid,
         min(item_days.purchased_on) as first_purchased_on,
         max(item_days.purchased_on) as last_purchased_on
     from item_days
