@@ -722,6 +722,16 @@ def test_unchanged_files_are_not_read_again(folder, warehouse, files_read):
     assert files_read == []
 
 
+@pytest.mark.parametrize("statement", ["FIND_REPEATS", "LAND_GOOD_LINES", "LAND_CODES"])
+def test_files_are_loaded_again_when_lines_are_read_otherwise(folder, warehouse, files_read, monkeypatch, statement):
+    folder.write_weeks()
+    load(warehouse, folder)
+    files_read.clear()
+    monkeypatch.setattr(loading.statements, statement, f"/* edited */ {getattr(loading.statements, statement)}")
+    load(warehouse, folder)
+    assert sorted(files_read) == [f"transactions_{week}.csv" for week in WEEKS]
+
+
 def test_touched_file_is_hashed_once_and_not_loaded(folder, warehouse, files_read):
     folder.write_weeks()
     load(warehouse, folder)

@@ -34,7 +34,8 @@ from grocery_recommender.ingestion.files import FileContent, TransactionFile
 
 logger = logging.getLogger(__name__)
 
-# Raise it whenever the meaning of a loaded line changes: every file is then loaded again.
+# Raise it whenever the meaning of a loaded line changes for another reason than the SQL of a load, which counts by
+# itself: every file is then loaded again.
 LOADER_VERSION = 3
 BATCH_BYTES = 128 << 20
 LINES_PER_CHUNK = 32_768
@@ -138,11 +139,11 @@ def load_files(
 ) -> duckdb.DuckDBPyRelation:
     """Load what is new or changed in the folder, all of it or nothing.
 
-    A file is loaded again when its content, the days of its week, the excluded departments, the rejection rules or
-    `LOADER_VERSION` differ from when it was loaded; one that has vanished keeps its lines, with a warning. Whether its
-    content may differ is judged by size and time of last writing; only when one of them differs is the file read and
-    hashed. A file that was overwritten with as many bytes and the old time of writing therefore goes unnoticed until a
-    full refresh.
+    A file is loaded again when its content, the days of its week, the excluded departments, the rejection rules, the
+    SQL of a load or `LOADER_VERSION` differ from when it was loaded; one that has vanished keeps its lines, with a
+    warning. Whether its content may differ is judged by size and time of last writing; only when one of them differs is
+    the file read and hashed. A file that was overwritten with as many bytes and the old time of writing therefore goes
+    unnoticed until a full refresh.
 
     Parameters
     ----------
@@ -224,7 +225,8 @@ def _rejection_rules(connection: duckdb.DuckDBPyConnection) -> str:
 
 def _rules_hash(week: Week, excluded_departments: list[str], rules: str) -> str:
     """Fingerprint of everything but the file that decides how its lines are judged."""
-    parts = [LOADER_VERSION, week.as_row(), excluded_departments, rules]
+    reading = [LOADER_VERSION, statements.FIND_REPEATS, statements.LAND_GOOD_LINES, statements.LAND_CODES]
+    parts = [reading, week.as_row(), excluded_departments, rules]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
