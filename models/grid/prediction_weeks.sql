@@ -58,7 +58,7 @@ with_history as (
     from predictable
     where
         window_last_week_index - window_first_week_index + 1
-        >= {{ [var('minimum_history_weeks'), var('observation_weeks')] | min }}
+        >= least({{ var('minimum_history_weeks') }}, {{ var('observation_weeks') }})
 
 ),
 

@@ -53,7 +53,7 @@ def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
 def default_weeks(variables: dict[str, object]) -> int:
     """Test weeks that a backtest pools where the command does not say how many: the var, wherever it was given."""
     project = yaml.safe_load(Path("dbt_project.yml").read_text())
-    return values_of_vars(project, variables)["backtest_weeks"] or WEEKS
+    return int(values_of_vars(project, variables)["backtest_weeks"] or 0) or WEEKS  # "2" is a number, too
 
 
 def main() -> None:

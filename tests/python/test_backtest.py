@@ -65,7 +65,8 @@ def test_the_var_may_stand_under_the_project_s_name(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     Path("dbt_project.yml").write_text("{name: shop, vars: {backtest_weeks: 0, shop: {backtest_weeks: 3}}}")
     assert backtest.default_weeks({}) == 3
-    assert backtest.default_weeks({"backtest_weeks": 2}) == 2
+    assert backtest.default_weeks({"backtest_weeks": 2}) == backtest.default_weeks({"backtest_weeks": "2"}) == 2
+    assert backtest.default_weeks({"backtest_weeks": "0"}) == backtest.WEEKS
 
 
 def test_one_week_is_nothing_to_pool(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
