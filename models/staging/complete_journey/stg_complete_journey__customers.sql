@@ -8,6 +8,12 @@ parsed_lines as (
 
 ),
 
+weeks as (
+
+    select * from {{ ref('stg_complete_journey__weeks') }}
+
+),
+
 demographics as (
 
     select * from {{ source('complete_journey', 'demographics') }}
@@ -17,11 +23,15 @@ demographics as (
 households as (
 
     select
-        customer_id,
-        coalesce(min(case when week > 0 then week end), 1) as first_week
+        parsed_lines.customer_id,
+        min(weeks.week) as first_week
     from parsed_lines
-    where customer_id is not null
-    group by customer_id
+    -- A line with a wrong week would have it known before it came.
+    inner join weeks
+        on parsed_lines.week = weeks.week
+        and parsed_lines.purchased_on between weeks.starts_on and weeks.ends_on
+    where parsed_lines.customer_id is not null
+    group by parsed_lines.customer_id
 
 ),
 
