@@ -61,6 +61,11 @@ checks as (
         and coalesce({{ plain_decimal("'1_0'", 2) }}, {{ plain_decimal("'1e1'", 2) }}) is null
     union all
     select
+        'whole_number',
+        {{ whole_number("cast(48 as double)") }} = 48 and {{ whole_number("'48'") }} = 48
+        and coalesce({{ whole_number("cast(48.4 as double)") }}, {{ whole_number("cast(3e9 as double)") }}) is null
+    union all
+    select
         'id_text',
         {{ id_text("cast(1228 as double)") }} = '1228' and {{ id_text("cast(1228 as bigint)") }} = '1228'
         and {{ id_text("cast('04.0' as string)") }} = '04.0' and {{ id_text("cast('NaN' as double)") }} is null

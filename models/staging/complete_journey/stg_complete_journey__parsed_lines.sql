@@ -16,8 +16,7 @@ final as (
         {{ id_text('basket_id') }} as basket_id,
         {{ id_text('product_id') }} as product_id,
         {{ id_text('store_id') }} as store_id,
-        -- A cast rounds: week 48.6 would be 49.
-        case when try_cast(week as integer) = try_cast(week as double) then try_cast(week as integer) end as week,
+        {{ whole_number('week') }} as week,
         try_cast(quantity as decimal(12, 3)) as quantity,
         try_cast(sales_value as decimal(12, 2)) as spend,
         -- The till writes UTC; the shop's weeks begin on Monday at midnight, local time.

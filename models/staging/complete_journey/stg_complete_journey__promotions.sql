@@ -57,12 +57,12 @@ final as (
     select
         {{ id_text('offers.product_id') }} as product_id,
         offers.offer_type,
-        offers.week::integer as week,
+        {{ whole_number('offers.week') }} as week,
         (offers.stores * 1.0 / stores_of_week.stores)::decimal(7, 6) as store_share,
         null::decimal(12, 2) as offer_price
     from offers
     inner join stores_of_week on offers.week = stores_of_week.week
-    where offers.stores > 0
+    where offers.stores > 0 and {{ whole_number('offers.week') }} is not null
 
 )
 
