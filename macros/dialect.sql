@@ -326,7 +326,7 @@
 
 {% macro default__customer_slices(customers_query) -%}
     {%- set customers = run_query(customers_query).columns[0].values() | first -%}
-    {%- set slices = [(customers / var('customers_at_a_time')) | round(0, 'ceil') | int, 1] | max -%}
+    {%- set slices = [(customers / var('customers_at_a_time') | int) | round(0, 'ceil') | int, 1] | max -%}
     {%- set ranges = [] -%}
     {%- for slice in range(slices) -%}
         {%- do ranges.append([2 ** 63 * slice // slices, 2 ** 63 * (slice + 1) // slices - 1]) -%}
@@ -345,7 +345,7 @@
 {%- endmacro %}
 
 {% macro default__lines_at_a_time() -%}
-    {{ return(var('lines_at_a_time')) }}
+    {{ return(var('lines_at_a_time') | int) }}
 {%- endmacro %}
 
 {% macro spark__lines_at_a_time() -%}

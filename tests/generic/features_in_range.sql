@@ -4,9 +4,8 @@
 {% test features_in_range(model) %}
     {%- if execute -%}
     {%- set node = graph.nodes.values() | selectattr('relation_name', 'equalto', model | string) | first -%}
-    {%- set lengths = {
-        'observation_weeks': var('observation_weeks'), 'observation_days': 7 * var('observation_weeks'),
-    } -%}
+    {%- set weeks = var('observation_weeks') | int -%}
+    {%- set lengths = {'observation_weeks': weeks, 'observation_days': 7 * weeks} -%}
     {%- set checks = [] -%}
     {%- for column in node.columns.values() if column.data_type == 'float' -%}
         {%- set range = column.config.get('meta', {}).get('range') -%}

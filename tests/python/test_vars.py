@@ -49,3 +49,22 @@ def test_a_wrong_var_is_named(tmp_path: Path, variables: dict[str, object], mess
     assert result.returncode != 0
     assert message in result.stdout
     assert "dim_stores" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "compiled", "expected"),
+    [
+        ({"observation_weeks": "52"}, ("--select", "features_in_range_customer_features_"), "first_visit > 364"),
+        ({"lines_at_a_time": "7"}, ("--inline", "select {{ lines_at_a_time() + 1 }}"), "select 8"),
+        (
+            {"customers_at_a_time": "2"},
+            ("--inline", "select {% if execute %}{{ customer_slices('select 5') | length }}{% endif %}"),
+            "select 3",
+        ),
+    ],
+    ids=lambda case: next(iter(case)) if isinstance(case, dict) else "",
+)
+def test_a_number_in_quotes_is_a_number(
+    tmp_path: Path, variables: dict[str, object], compiled: tuple[str, str], expected: str
+) -> None:
+    assert expected in Warehouse(tmp_path, variables).dbt("compile", *compiled).stdout
