@@ -1,26 +1,24 @@
-"""Small neural networks beside the boosters: smooth functions of the same features, wrong about other pairs than they.
+"""A small neural network beside the boosters: a smooth function of their features, wrong about other pairs than they.
 
-They are scikit-learn's perceptrons, fitted on standardized features and kept as JSON; a small shop's is one without
-hidden layers, which is logistic regression. Blended by log odds, booster and networks tell purchases apart better than
-either.
+It is scikit-learn's perceptron, fitted on standardized features and kept as JSON; a small shop's has no hidden layers,
+which is logistic regression. Blended by log odds, booster and network tell purchases apart better than either.
 
 References
 ----------
 Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010), the first weights.
 Kingma, Ba: Adam: A Method for Stochastic Optimization (2015), the solver.
+Izmailov et al.: Averaging Weights Leads to Wider Optima and Better Generalization (2018), the mean of later weights.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import warnings
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
-import joblib
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
@@ -45,25 +43,23 @@ class NetworkConfig:
     ----------
     hidden_layers
         Units of each hidden layer.
-    networks
-        Networks that differ in their seed; their log odds are averaged.
     steps, batch_rows, learning_rate
         Steps of Adam, examples in each, and their size.
     passes
-        Times that an example is seen at most: those who see the same ones too often know nothing of others.
+        Times that an example is seen at most: those who see the same ones too often know nothing of others. The weights
+        after the later half of them are averaged.
     l2_penalty
         Weight of the squared weights in the loss of a batch.
     seed
-        Seed of the first network.
+        Seed of the first weights and of the order of the examples.
     """
 
     # Beside those of the boosters, in the table of runs.
     objective: str = field(default="network", init=False)
     hidden_layers: tuple[int, ...] = (128, 64)
-    networks: int = 2
-    steps: int = 2700
+    steps: int = 2000
     batch_rows: int = 2048
-    learning_rate: float = 0.001
+    learning_rate: float = 0.0015
     passes: int = 13
     l2_penalty: float = 0.3
     seed: int = 20060410
@@ -72,7 +68,7 @@ class NetworkConfig:
         """What so many examples can teach: where they are few, a sum of the features, with weights that stay small."""
         if examples >= MINIMUM_EXAMPLES:
             return self
-        return replace(self, hidden_layers=(), networks=1, l2_penalty=60.0)
+        return replace(self, hidden_layers=(), l2_penalty=60.0)
 
 
 def signed_logarithms(values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -126,36 +122,44 @@ class Standardizer:
         return inputs
 
 
+# The weights and the intercepts of each layer.
+Layers = list[tuple[np.ndarray, np.ndarray]]
+
+
 @dataclass(frozen=True)
 class Network:
-    """Fitted networks, ready to score.
+    """A fitted network, ready to score.
 
     Parameters
     ----------
     standardizer
         Of the features, in the order in which the boosters name them.
     layers
-        For each network, the weights and the intercepts of each of its layers.
+        The weights and the intercepts of each layer.
     passes
-        Times that each network has seen its examples.
+        Times that the network has seen its examples.
     """
 
     standardizer: Standardizer
-    layers: list[list[tuple[np.ndarray, np.ndarray]]]
+    layers: Layers
     passes: int
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """Mean log odds of a purchase, float64, shape ``(rows,)``."""
-        inputs = self.standardizer.inputs(features).astype(np.float64)
+        """Log odds of a purchase, float64, shape ``(rows,)``."""
+        activations = self.standardizer.inputs(features).astype(np.float64)
         # These products are so small that a second thread costs more than it gives.
         with threadpool_limits(1, "blas"):
-            log_odds = [_forward(inputs, layers) for layers in self.layers]
-        return np.round(np.mean(log_odds, axis=0), DECIMALS)
+            for position, (weights, bias) in enumerate(self.layers):
+                if position:
+                    np.maximum(activations, 0, out=activations)
+                activations = activations @ weights.astype(np.float64)
+                activations += bias
+        return np.round(activations[:, 0], DECIMALS)
 
     def to_text(self) -> str:
         """Everything as JSON, which `from_text` reads to the last bit."""
         parts = {name: array.tolist() for name, array in asdict(self.standardizer).items()}
-        layers = [[(weights.tolist(), bias.tolist()) for weights, bias in network] for network in self.layers]
+        layers = [(weights.tolist(), bias.tolist()) for weights, bias in self.layers]
         return json.dumps(parts | {"layers": layers, "passes": self.passes})
 
     @classmethod
@@ -166,7 +170,7 @@ class Network:
         standardizer = Standardizer(
             as_float32(parts["mean"]), as_float32(parts["scale"]), np.array(parts["indicators"], dtype=np.int64)
         )
-        layers = [[(as_float32(weights), as_float32(bias)) for weights, bias in network] for network in parts["layers"]]
+        layers = [(as_float32(weights), as_float32(bias)) for weights, bias in parts["layers"]]
         return cls(standardizer, layers, parts["passes"])
 
 
@@ -195,15 +199,11 @@ class Lessons:
         self._weights.append(np.where(was_bought, 1, 1 / NEGATIVE_SHARE) * examples.weights[kept])
 
     def fit(self, config: NetworkConfig) -> Network:
-        """Fit the networks; the same input gives the same network, whatever the threads."""
+        """Fit the network; the same input gives the same network, whatever the threads."""
         inputs, was_bought, weights = map(_put_together, (self._inputs, self._was_bought, self._weights))
-        fit = joblib.delayed(partial(_fit if config.hidden_layers else _fit_sum, config, inputs, was_bought, weights))
-        seeds = range(config.seed, config.seed + config.networks)
-        with threadpool_limits(1, "blas"), warnings.catch_warnings():
-            # They stop after their steps, not when nothing changes any more.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted = joblib.Parallel(n_jobs=config.networks, prefer="threads")(map(fit, seeds))
-        return Network(self._standardizer, [layers for layers, _ in fitted], max(passes for _, passes in fitted))
+        fit = _fit if config.hidden_layers else _fit_sum
+        with threadpool_limits(1, "blas"):
+            return Network(self._standardizer, *fit(config, inputs, was_bought, weights))
 
 
 def _put_together(parts: list[np.ndarray]) -> np.ndarray:
@@ -217,38 +217,29 @@ def _put_together(parts: list[np.ndarray]) -> np.ndarray:
     return whole
 
 
-def _forward(inputs: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    activations = inputs
-    for position, (weights, bias) in enumerate(layers):
-        activations = activations @ weights.astype(np.float64)
-        activations += bias
-        if position < len(layers) - 1:
-            np.maximum(activations, 0, out=activations)
-    return activations[:, 0]
-
-
-# The layers of a network, and how often it has seen its examples.
-Fitted = tuple[list[tuple[np.ndarray, np.ndarray]], int]
-
-
-def _fit(config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray, seed: int) -> Fitted:
+def _fit(config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray) -> tuple[Layers, int]:
     passes = min(config.passes, math.ceil(config.steps * config.batch_rows / len(inputs)))
     perceptron = MLPClassifier(
         config.hidden_layers,
         alpha=config.l2_penalty,
         batch_size=min(config.batch_rows, len(inputs)),
         learning_rate_init=config.learning_rate,
-        max_iter=passes,
-        n_iter_no_change=config.steps,
-        random_state=seed,
+        # A generator, as each pass has an order of its own.
+        random_state=np.random.RandomState(config.seed),
     )
-    perceptron.fit(inputs, was_bought, sample_weight=weights)
-    return list(zip(perceptron.coefs_, perceptron.intercepts_, strict=True)), passes
+    # Single steps are noisy: the mean of the weights after each of the later passes is what they are noisy around.
+    later = []
+    for number in range(passes):
+        perceptron.partial_fit(inputs, was_bought, weights, classes=(False, True))
+        if number >= passes // 2:
+            later.append(deepcopy(list(zip(perceptron.coefs_, perceptron.intercepts_, strict=True))))
+    mean = partial(np.mean, axis=0)
+    return [tuple(map(mean, zip(*layer, strict=True))) for layer in zip(*later, strict=True)], passes
 
 
 def _fit_sum(
-    config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray, seed: int
-) -> Fitted:
+    config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray
+) -> tuple[Layers, int]:
     # The same loss; with nothing hidden it has one minimum, which Newton's method finds whatever the seed.
     cost = config.batch_rows / (config.l2_penalty * weights.sum(dtype=np.float64))
     regression = LogisticRegression(C=cost, solver="newton-cholesky")

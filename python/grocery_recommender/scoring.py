@@ -1,6 +1,6 @@
 """Scores of all candidates of the weeks that are scored in full, streamed from features to table.
 
-The binary booster, blended with small neural networks, gives the purchase probability; LambdaRank, helped by the log
+The binary booster, blended with a small neural network, gives the purchase probability; LambdaRank, helped by the log
 odds of that probability, gives the order of a customer's list.
 """
 
@@ -24,7 +24,7 @@ from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 # list, most pairs are such, and it saves most of the ranker's time. Among new products, nearly all of which are such,
 # LambdaRank orders no better.
 RANKING_FLOOR = 0.016
-# Share of the networks in the log odds.
+# Share of the network in the log odds.
 NETWORK_WEIGHT = 0.4
 BELOW_ALL_RANKING_SCORES = -1000.0
 # Features that the baselines and the reasons are made of: they pass by here once, so nobody joins them again.
@@ -117,7 +117,7 @@ def score_batches(
     binary, ranker
         The two boosters; both must have been fitted on the same features.
     network
-        Networks of the same features, whose log odds have the share ``NETWORK_WEIGHT`` in those of the probability.
+        A network of the same features, whose log odds have the share ``NETWORK_WEIGHT`` in those of the probability.
     passed_through
         Columns to hand on as they are.
 

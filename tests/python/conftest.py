@@ -40,7 +40,7 @@ class Relation(str):
 def undecided_network(features: int) -> Network:
     """A network of so many features that finds a purchase as likely as none."""
     standardizer = Standardizer(np.zeros(features), np.ones(features), np.array([], dtype=int))
-    return Network(standardizer, [[(np.zeros((features, 1)), np.zeros(1))]], passes=0)
+    return Network(standardizer, [(np.zeros((features, 1)), np.zeros(1))], passes=0)
 
 
 @dataclass

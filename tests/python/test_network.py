@@ -1,4 +1,4 @@
-"""The networks: what they learn, how they are stored, and what few examples teach them."""
+"""The network: what it learns, how it is stored, and what few examples teach it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from grocery_recommender import classifier, network, scoring
 from grocery_recommender.classifier import Examples
 from grocery_recommender.network import Lessons, Network, NetworkConfig, Standardizer
+from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 ROWS = 4000
@@ -47,7 +48,7 @@ def test_what_lies_on_both_sides_is_learnt(fitted: Network) -> None:
 
 def test_probabilities_are_those_of_the_weighted_grid() -> None:
     data = [examples(1, weight=5), examples(2, weight=5)]
-    patient = replace(SMALL, steps=1500, learning_rate=0.003)
+    patient = replace(SMALL, steps=1500, passes=200, learning_rate=0.003)
     log_odds = taught(*data, config=patient).log_odds(data[0].features)
     expected = np.average(data[0].was_bought, weights=data[0].weights)
     assert np.average(1 / (1 + np.exp(-log_odds)), weights=data[0].weights) == pytest.approx(expected, rel=0.15)
@@ -72,12 +73,21 @@ def test_a_row_is_scored_alike_in_any_company(fitted: Network) -> None:
     np.testing.assert_array_equal(one_by_one, together[:50])
 
 
-def test_networks_of_several_seeds_are_averaged() -> None:
-    one, two = (taught(examples(1), config=replace(SMALL, networks=1, seed=seed)) for seed in (5, 6))
-    both = taught(examples(1), config=replace(SMALL, networks=2, seed=5))
-    features = examples(3).features
-    mean = (one.log_odds(features) + two.log_odds(features)) / 2
-    np.testing.assert_allclose(both.log_odds(features), mean, atol=2e-6)
+def test_the_weights_are_the_mean_of_the_later_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Watched(MLPClassifier):
+        def partial_fit(self, *arguments: object, **named: object) -> None:
+            super().partial_fit(*arguments, **named)
+            seen.append([np.copy(weights) for weights in self.coefs_])
+
+    monkeypatch.setattr(network, "MLPClassifier", Watched)
+    learnt = taught(examples(), config=replace(SMALL, passes=5))
+    first, second = (np.mean(weights, axis=0) for weights in zip(*seen[2:], strict=True))
+    assert (len(seen), learnt.passes) == (5, 5)
+    np.testing.assert_allclose(learnt.layers[0][0], first, rtol=1e-6)
+    np.testing.assert_allclose(learnt.layers[1][0], second, rtol=1e-6)
+    assert not np.allclose(seen[-1][0], first)
 
 
 def test_features_have_one_scale_and_missing_ones_the_mean() -> None:
@@ -142,7 +152,7 @@ def test_few_examples_teach_a_sum_of_the_features() -> None:
     learnt = taught(lesson, config=config.taught_by(ROWS))
     grid = np.linspace(-1, 1, 5, dtype=np.float32)
     inputs = learnt.standardizer.inputs(np.column_stack([grid, grid]))
-    ((weights, bias),) = learnt.layers[0]
+    ((weights, bias),) = learnt.layers
     np.testing.assert_allclose(
         learnt.log_odds(np.column_stack([grid, grid])), (inputs @ weights)[:, 0] + bias, atol=1e-5
     )
@@ -158,7 +168,7 @@ def test_what_few_examples_teach_has_the_least_penalized_loss() -> None:
     lessons = Lessons(examples())
     lessons.add(examples(weight=3))
     (inputs,), (was_bought,), (example_weights,) = lessons._inputs, lessons._was_bought, lessons._weights
-    ((weights, bias),) = lessons.fit(config).layers[0]
+    ((weights, bias),) = lessons.fit(config).layers
 
     def loss(weights: np.ndarray) -> float:
         log_odds = (inputs @ weights)[:, 0] + bias

@@ -122,7 +122,7 @@ def test_runs_that_another_release_stored_with_other_columns_stay(shop: Shop) ->
     assert len(shop.build(prediction_weeks(latest=8))) == 9
 
 
-def test_the_networks_of_a_large_shop_have_hidden_layers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_network_of_a_large_shop_has_hidden_layers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     week = prediction_weeks()[-1]
     shop.build(prediction_weeks())
     of_small_shop = runs.load_scorer(shop.connection, "select * from runs", week)
@@ -134,8 +134,7 @@ def test_the_networks_of_a_large_shop_have_hidden_layers(shop: Shop, monkeypatch
     assert all(row["is_in_use"] for row in rows)
     assert shop.build(prediction_weeks()) == rows
     of_large_shop = runs.load_scorer(shop.connection, "select * from runs", week)
-    assert [len(layers) for layers in of_small_shop.network.layers] == [1]
-    assert [len(layers) for layers in of_large_shop.network.layers] == [2, 2]
+    assert (len(of_small_shop.network.layers), len(of_large_shop.network.layers)) == (1, 2)
     assert of_small_shop.fingerprint(week) != of_large_shop.fingerprint(week)
 
 
