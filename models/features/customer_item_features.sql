@@ -65,6 +65,7 @@ days as (
         case
             when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
         end as gap_days_in_window,
+        coalesce(item_days.next_week_index > prediction_week.window_last_week_index, true) as is_last,
         shopping_days.shopping_days - item_days.shopping_day_number as shopping_days_ago
     from item_days
     inner join shopping_days on item_days.customer_key = shopping_days.customer_key
@@ -96,12 +97,11 @@ aggregated as (
         min(weeks_ago) as last_weeks_ago,
         max(weeks_ago) as first_weeks_ago,
         cast(sum(case when weeks_ago in (51, 52) then visits else 0 end) as float) as visits_a_year_ago,
-        count(distinct week_index) as weeks_bought,
         count(gap_days_in_window) as gaps,
         sum(cast(gap_days_in_window as double)) as summed_gap_days,
         sum(cast(gap_days_in_window as double) * gap_days_in_window) as summed_squared_gap_days,
         median(gap_days_in_window) as median_gap_days,
-        max_by(gap_days_in_window, purchased_on) as last_gap_days,
+        max(case when is_last then gap_days_in_window end) as last_gap_days,
         min(purchased_on) as first_purchased_on,
         max(purchased_on) as last_purchased_on
     from days
@@ -113,6 +113,7 @@ cycles as (
 
     select
         aggregated.*,
+        bit_count(week_bits) as weeks_bought,
         summed_gap_days / nullif(gaps, 0) as mean_gap_days,
         {{ days_between('last_purchased_on', 'prediction_week.starts_on') }} as days_since_last_purchase,
         -- Few gaps say little about their spread: half the mean is added with the weight of one gap.
