@@ -115,6 +115,29 @@ proposals as (
 
 ),
 
+bought as (
+
+    select
+        item_weeks.customer_id,
+        item_weeks.product_id
+    from {{ ref('customer_item_weeks') }} as item_weeks
+    inner join prediction_week on item_weeks.week_index = prediction_week.prediction_week_index
+
+),
+
+-- A week that only teaches needs the pairs that it teaches with.
+needed as (
+
+    select proposals.*
+    from proposals
+    cross join prediction_week
+    left join bought on proposals.customer_id = bought.customer_id and proposals.product_id = bought.product_id
+    where prediction_week.candidate_coverage = 'full'
+        or bought.product_id is not null
+        or {{ is_sampled_negative('proposals.customer_id', 'proposals.product_id') }}
+
+),
+
 pairs as (
 
     select
@@ -128,18 +151,8 @@ pairs as (
         max(category_rank) as category_rank,
         max(known_offer_rank) as known_offer_rank,
         max(popularity_rank) as popularity_rank
-    from proposals
+    from needed
     group by customer_id, product_id
-
-),
-
-bought as (
-
-    select
-        item_weeks.customer_id,
-        item_weeks.product_id
-    from {{ ref('customer_item_weeks') }} as item_weeks
-    inner join prediction_week on item_weeks.week_index = prediction_week.prediction_week_index
 
 ),
 
@@ -169,11 +182,6 @@ final as (
     from pairs
     cross join prediction_week
     left join product_items on pairs.product_id = product_items.product_id
-    left join bought on pairs.customer_id = bought.customer_id and pairs.product_id = bought.product_id
-    -- A week that only teaches needs the pairs that it teaches with.
-    where prediction_week.candidate_coverage = 'full'
-        or bought.product_id is not null
-        or {{ is_sampled_negative('pairs.customer_id', 'pairs.product_id') }}
 
 )
 

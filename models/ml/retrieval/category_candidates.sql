@@ -125,31 +125,27 @@ proposals as (
 ),
 
 -- The two rankings know nothing of each other: what is on offer moves no category_rank.
-ranked as (
+popular_candidates as (
 
     select
         customer_id,
         product_id,
-        case
-            when is_popular
-                then row_number() over (partition by customer_id, is_popular order by score desc, product_id asc)
-        end as category_rank,
-        case
-            when is_offered
-                then row_number() over (partition by customer_id, is_offered order by score desc, product_id asc)
-        end as known_offer_rank
+        row_number() over (partition by customer_id order by score desc, product_id asc) as category_rank
     from proposals
+    where is_popular
+    qualify category_rank <= {{ var('new_candidates_from_categories') }}
 
 ),
 
-proposed as (
+offered_candidates as (
 
     select
         customer_id,
         product_id,
-        case when category_rank <= {{ var('new_candidates_from_categories') }} then category_rank end as category_rank,
-        case when known_offer_rank <= {{ var('new_candidates_from_offers') }} then known_offer_rank end as known_offer_rank
-    from ranked
+        row_number() over (partition by customer_id order by score desc, product_id asc) as known_offer_rank
+    from proposals
+    where is_offered
+    qualify known_offer_rank <= {{ var('new_candidates_from_offers') }}
 
 ),
 
@@ -158,13 +154,15 @@ final as (
     select
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
-        proposed.customer_id,
-        proposed.product_id,
-        cast(proposed.category_rank as integer) as category_rank,
-        cast(proposed.known_offer_rank as integer) as known_offer_rank
-    from proposed
+        coalesce(popular_candidates.customer_id, offered_candidates.customer_id) as customer_id,
+        coalesce(popular_candidates.product_id, offered_candidates.product_id) as product_id,
+        cast(popular_candidates.category_rank as integer) as category_rank,
+        cast(offered_candidates.known_offer_rank as integer) as known_offer_rank
+    from popular_candidates
+    full join offered_candidates
+        on popular_candidates.customer_id = offered_candidates.customer_id
+        and popular_candidates.product_id = offered_candidates.product_id
     cross join prediction_week
-    where proposed.category_rank is not null or proposed.known_offer_rank is not null
 
 )
 
