@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import scipy.sparse
+from sklearn.utils.extmath import safe_sparse_dot
 
 from grocery_recommender.identifiers import encode, highest, positions
 from grocery_recommender.prediction_weeks import PredictionWeek
@@ -157,7 +158,7 @@ def score(
     parts = []
     for start in range(0, len(wanted), batch_size):
         batch = wanted[start : start + batch_size]
-        similar = (normalized[batch] @ pool_normalized).toarray()
+        similar = safe_sparse_dot(normalized[batch], pool_normalized, dense_output=True)
         similar[pool[None, :] == batch[:, None]] = OWN
         means = _neighbour_means(similar, pool_matrix, config.neighbours)
         parts += [
@@ -184,7 +185,7 @@ def _neighbour_means(similar: np.ndarray, pool_matrix: scipy.sparse.csr_matrix, 
     shares = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
     edges = np.concatenate([[0], np.cumsum(counts)])
     averaging = scipy.sparse.csr_matrix((shares, nearest[is_other], edges), shape=similar.shape)
-    return (averaging @ pool_matrix).toarray()
+    return safe_sparse_dot(averaging, pool_matrix, dense_output=True)
 
 
 def _repeat_rows(
