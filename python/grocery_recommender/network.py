@@ -25,6 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from grocery_recommender.classifier import Examples
 
+# Of the features that the boosters learn from, the first: all of them gave no more.
+FEATURES = 128
 # Values further out say no more than that they are far out.
 WIDEST = 5.0
 # Of the pairs that were not bought, those that a network learns from; each stands for the others.
@@ -111,10 +113,11 @@ class Standardizer:
         return cls(mean.astype(np.float32), scale.astype(np.float32), indicators)
 
     def inputs(self, features: np.ndarray) -> np.ndarray:
-        """What a network reads, float32, shape ``(rows, features + indicators)``."""
-        inputs = np.empty((len(features), features.shape[1] + len(self.indicators)), dtype=np.float32)
-        standardized = signed_logarithms(features, out=inputs[:, : features.shape[1]])
-        inputs[:, features.shape[1] :] = np.isnan(standardized[:, self.indicators])
+        """What a network reads of these and perhaps more features, float32, shape ``(rows, features + indicators)``."""
+        count = len(self.mean)
+        inputs = np.empty((len(features), count + len(self.indicators)), dtype=np.float32)
+        standardized = signed_logarithms(features[:, :count], out=inputs[:, :count])
+        inputs[:, count:] = np.isnan(standardized[:, self.indicators])
         standardized -= self.mean
         standardized /= self.scale
         np.clip(standardized, -WIDEST, WIDEST, out=standardized)
@@ -133,7 +136,7 @@ class Network:
     Parameters
     ----------
     standardizer
-        Of the features, in the order in which the boosters name them.
+        Of the first features that the boosters name.
     layers
         The weights and the intercepts of each layer.
     passes
@@ -180,11 +183,11 @@ class Lessons:
     Parameters
     ----------
     sample
-        Examples whose features set the scales.
+        Examples whose features set the scales, those to learn from most first.
     """
 
     def __init__(self, sample: Examples) -> None:
-        self._standardizer = Standardizer.of(sample.features)
+        self._standardizer = Standardizer.of(sample.features[:, :FEATURES])
         self._inputs: list[np.ndarray] = []
         self._was_bought: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []

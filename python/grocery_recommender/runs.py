@@ -57,7 +57,7 @@ SCHEMA = pa.schema(
 MODELS = (classifier.BINARY, classifier.LAMBDARANK)
 NETWORK = NetworkConfig()
 # The features are screened, and binned, by examples of the latest training week: it chooses as well as three weeks do.
-SCREENING_EXAMPLES = 100_000
+SCREENING_EXAMPLES = 50_000
 
 
 def fit_runs(
@@ -166,7 +166,7 @@ def _fit(
 
 
 def screened_sample(connection: Any, examples_sql: tuple[str, str], training_weeks: list[int]) -> Examples:
-    """Examples of the latest training week that tells features apart, with those that boosters learn from."""
+    """Examples of the latest training week that tells features apart, with those to learn from, the best first."""
     pairs_sql, features_sql = examples_sql
     # Purchases alone, or none, as of a week in which a small shop was closed, tell nothing apart.
     telling = connection.sql(

@@ -54,6 +54,14 @@ def test_probabilities_are_those_of_the_weighted_grid() -> None:
     assert np.average(1 / (1 + np.exp(-log_odds)), weights=data[0].weights) == pytest.approx(expected, rel=0.15)
 
 
+def test_a_network_reads_the_first_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "FEATURES", 1)
+    fitted, features = taught(examples(1)), examples(3).features
+    log_odds = fitted.log_odds(features)
+    np.testing.assert_array_equal(fitted.log_odds(features * np.array([1, 9])), log_odds)
+    assert np.abs(fitted.log_odds(features * np.array([9, 1])) - log_odds).mean() > 1
+
+
 def test_a_stored_network_is_the_fitted_one(fitted: Network) -> None:
     again = Network.from_text(fitted.to_text())
     features = examples(3).features
