@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
     ]
 )
 # Every batch pays for the tables of all paths through the trees, whatever its rows.
-BATCH_ROWS = 200_000
+BATCH_ROWS = 100_000
 # Fewer rows are explained sooner than another process is started.
 ROWS_PER_PROCESS = 20_000
 LEVELS = ("product", "subcategory", "category", "department", "division")
