@@ -31,6 +31,9 @@ MODELS = (
     "personal_frequency",
 )
 PROBABILISTIC_MODELS = ("lightgbm_binary",)
+# What a rule that knows nothing of a pair says: less than any of its scores, which count or weigh purchases. It is the
+# same in both weeks, since the one teaches what a score of the other means.
+NO_SCORE = -1.0
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 20) -> float:
@@ -151,7 +154,7 @@ def _is_one_sided(labels: np.ndarray) -> bool:
 
 
 def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndarray]:
-    """Columns of one week, in a fixed order, so that sums come out alike; a missing score is the lowest."""
+    """Columns of one week, in a fixed order, so that sums come out alike; a missing score is ``NO_SCORE``."""
     columns = connection.sql(
         f"""
         select prediction_week, customer_id, product_id, {", ".join(MODELS)}, candidate_source = 'repeat' as is_repeat,
@@ -165,5 +168,5 @@ def _read(connection: Any, scores_sql: str, week_role: str) -> dict[str, np.ndar
     week["customer"] = columns["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     for model in MODELS:
         scores = columns[model].to_numpy().astype(np.float64)
-        week[model] = np.where(np.isnan(scores), np.nanmin(scores, initial=np.inf) - 1, scores)
+        week[model] = np.where(np.isnan(scores), NO_SCORE, scores)
     return week

@@ -91,3 +91,14 @@ def test_a_score_that_nobody_bought_at_is_not_certain() -> None:
     }
     # One pair of 400 at the lowest score: no more than ln(402) over all.
     assert rows["decayed_frequency", "log_loss"] < np.log(402) / 400 + 0.003
+
+
+def test_a_missing_score_means_the_same_in_both_weeks() -> None:
+    connection, query = scores()
+    # A week later all that was bought has been bought once more: a pair without a score has not become like it.
+    query = f"select * replace (case when good then prediction_week end as personal_frequency) from ({query})"
+    rows = full_grid.performance(connection, query).to_pylist()
+    (log_loss,) = (
+        row["metric_value"] for row in rows if (row["model_name"], row["metric"]) == ("personal_frequency", "log_loss")
+    )
+    assert log_loss < 0.01
