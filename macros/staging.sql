@@ -20,6 +20,8 @@
         when purchased_on < starts_on or purchased_on > ends_on then 'date_outside_week'
         when quantity <= 0 then 'quantity_not_positive'
         when spend < 0 then 'negative_spend'
+        -- No column of prices holds what one piece would cost.
+        when spend >= 1e9 * quantity then 'invalid_spend'
         when excluded_department_id is not null then 'excluded_department'
     end
 {%- endmacro %}

@@ -207,6 +207,7 @@ DAMAGED_LINES = {
     "a return": (make_line(WEEK, 50, QUANTITY="-1", SPEND="-1.50"), "quantity_not_positive"),
     "a quantity of zero": (make_line(WEEK, 50, QUANTITY="0"), "quantity_not_positive"),
     "a negative spend": (make_line(WEEK, 50, SPEND="-0.01"), "negative_spend"),
+    "a price of ten digits": (make_line(WEEK, 50, QUANTITY="0.001", SPEND="1000000.00"), "invalid_spend"),
     "a short line": (b"200651,20070212,2,9", "too_few_fields"),
     "a long line": (as_bytes(make_line(WEEK, 50)).split(b"\n")[1] + b",more", "too_many_fields"),
     "an empty line": (b"", "empty_line"),
