@@ -113,7 +113,7 @@ lessons as (
         with_history.prediction_week,
         with_history.prediction_week_index,
         {% if var('training_weeks') is none %}
-        cast(least(greatest(8, ceil(8 * 2000 / nullif(customers.active_customers, 0))), 26) as integer) as training_weeks,
+        cast(least(greatest(8, ceil(8 * 2000 / coalesce(customers.active_customers, 1))), 26) as integer) as training_weeks,
         {% else %}
         {{ var('training_weeks') }} as training_weeks,
         {% endif %}
@@ -121,9 +121,8 @@ lessons as (
         least(
             greatest(
                 12e-2,
-                12e-2 * 8 * 2000 / nullif(
-                    least(customers.active_customers, {{ var('training_customers') }}) * training_weeks, 0
-                )
+                12e-2 * 8 * 2000
+                / (least(coalesce(customers.active_customers, 1), {{ var('training_customers') }}) * training_weeks)
             ),
             1e0
         ) as negative_sampling_share
