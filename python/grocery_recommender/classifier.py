@@ -264,13 +264,19 @@ def bin_examples(*parts: Examples, like: Examples | None = None) -> BinnedExampl
     """
     parts = tuple(part for part in parts if len(part.weights))
     if not parts:
-        raise ValueError("there are no training examples: no candidate of the training weeks was bought or sampled")
+        raise ValueError(
+            "there are no training examples: no candidate of the training weeks was bought or sampled; see that the"
+            " lines of those weeks and of the weeks before name their customers, or load more weeks"
+        )
     was_bought, weights, group_sizes = (
         np.concatenate(columns)
         for columns in zip(*((part.was_bought, part.weights, part.group_sizes()) for part in parts), strict=True)
     )
     if was_bought.all() or not was_bought.any():
-        raise ValueError("the training weeks hold no purchases to learn from, or nothing but purchases")
+        raise ValueError(
+            "the training weeks hold no purchases to learn from, or nothing but purchases; load more weeks, or let"
+            " more of them teach (training_weeks)"
+        )
     with_bins = partial(lightgbm.Dataset, feature_name=parts[0].feature_names, params=BINARY.lightgbm_parameters())
     dataset = with_bins(
         [part.features for part in parts],
