@@ -10,7 +10,7 @@ computes it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from woodelf.core.cube_metric import ShapleyValues
-from woodelf.woodelf_sparse import linear_tree_shap_meets_woodelf
+from woodelf.core.path_to_s_vectors.lts_recursive_p2s import LTSRecursivePathToSVectors
+from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
+from woodelf.woodelf_sparse import sparse_path_dependent_single_tree
 
 from grocery_recommender import classifier, runs
 from grocery_recommender.prediction_weeks import PredictionWeek, stored_weeks
@@ -40,7 +42,7 @@ SCHEMA = pa.schema(
     ]
 )
 # Every batch pays for the tables of all paths through the trees, whatever its rows.
-BATCH_ROWS = 100_000
+BATCH_ROWS = 150_000
 # Fewer rows are explained sooner than another process is started.
 ROWS_PER_PROCESS = 20_000
 LEVELS = ("product", "subcategory", "category", "department", "division")
@@ -82,13 +84,7 @@ def tree_shap(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
         float32, shape ``(rows, features)``, in units of the raw score.
     """
     names = booster.feature_name()
-    # Thresholds are float64: compared in float32, rows near them would turn the other way.
-    rows = pd.DataFrame(features.astype(np.float64, order="F"), columns=names)
-    of_feature = linear_tree_shap_meets_woodelf(booster, rows, ShapleyValues(), verbose=False)
-    contributions = np.zeros(features.shape, dtype=np.float32)
-    for name, values in of_feature.items():
-        contributions[:, names.index(name)] = values
-    return contributions
+    return _contributions(booster, features, {name: position for position, name in enumerate(names)}, len(names))
 
 
 def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
@@ -106,9 +102,41 @@ def family_contributions(booster: lightgbm.Booster, features: np.ndarray) -> np.
     numpy.ndarray
         Shape ``(rows, len(FAMILIES))``. A row's sum is its log odds, less the mean log odds of what was learnt from.
     """
-    families = np.array([FAMILIES.index(family_of(name)) for name in booster.feature_name()])
-    is_member = families[:, None] == np.arange(len(FAMILIES))
-    return tree_shap(booster, features) @ is_member
+    family = {name: FAMILIES.index(family_of(name)) for name in booster.feature_name()}
+    return _contributions(booster, features, family, len(FAMILIES))
+
+
+class _GroupVectors(LTSRecursivePathToSVectors):
+    """What the features of a path add, added up by group before it is spread over the rows that take its turns."""
+
+    def __init__(self, group_of: Mapping[str, int], max_depth: int) -> None:
+        super().__init__(ShapleyValues(), max_depth)
+        self._group_of = group_of
+
+    def get_path_dependent_s_matrix(self, *path: Any, **options: Any) -> dict[int, np.ndarray]:
+        vectors: dict[int, np.ndarray] = {}
+        for feature, vector in super().get_path_dependent_s_matrix(*path, **options).items():
+            group = self._group_of[feature]
+            vectors[group] = vectors[group] + vector if group in vectors else vector
+        return vectors
+
+
+def _contributions(
+    booster: lightgbm.Booster, features: np.ndarray, group_of: Mapping[str, int], groups: int
+) -> np.ndarray:
+    """Contributions of groups of features, float32, shape ``(rows, groups)``."""
+    names = booster.feature_name()
+    # Thresholds are float64: compared in float32, rows near them would turn the other way.
+    rows = pd.DataFrame(features.astype(np.float64, order="F"), columns=names)
+    trees = load_decision_tree_ensemble_model(booster, names)
+    group_vectors = _GroupVectors(group_of, min(trees.max_depth, len(names)))
+    of_group: dict[int, np.ndarray] = {}
+    for tree in trees.trees:
+        sparse_path_dependent_single_tree(tree, rows, of_group, group_vectors, GPU=False, use_neighbor_leaf_trick=True)
+    contributions = np.zeros((len(rows), groups), dtype=np.float32)
+    for group, values in of_group.items():
+        contributions[:, group] = values
+    return contributions
 
 
 def explain(

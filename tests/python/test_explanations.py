@@ -78,6 +78,16 @@ def test_contributions_add_up_to_the_log_odds(booster: lightgbm.Booster, rows: n
     np.testing.assert_allclose(constants, constants[0], atol=1e-5)
 
 
+def test_a_family_has_the_sum_of_its_features(booster: lightgbm.Booster, rows: np.ndarray) -> None:
+    in_one_family = ["customer_product_visits_8_weeks", "known_offer_mailer_share", "product_mailer_lift", "als_score"]
+    renamed = lightgbm.Booster(model_str=booster.model_to_string().replace(" ".join(NAMES), " ".join(in_one_family)))
+    history, offer, likeness = (explanations.FAMILIES.index(name) for name in ("history", "offer", "likeness"))
+    of_family, of_feature = explanations.family_contributions(renamed, rows), explanations.tree_shap(renamed, rows)
+    expected = [of_feature[:, 0], of_feature[:, 1] + of_feature[:, 2], of_feature[:, 3]]
+    np.testing.assert_allclose(of_family[:, [history, offer, likeness]], np.column_stack(expected), atol=1e-5)
+    assert np.abs(of_feature[:, 1]).max() > 0.1 < np.abs(of_feature[:, 2]).max()
+
+
 def test_what_decides_contributes_most(booster: lightgbm.Booster) -> None:
     contributions = explanations.family_contributions(booster, np.array([[3.0, 1.0, 0.0, 0.0], [-3.0, 1.0, 0.0, 0.0]]))
     history, timing, offer = (
