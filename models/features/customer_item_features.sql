@@ -65,6 +65,7 @@ days as (
         case
             when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
         end as gap_days_in_window,
+        -- All that is asked of a later purchase is whether it lies within the window.
         coalesce(item_days.next_week_index > prediction_week.window_last_week_index, true) as is_last,
         shopping_days.shopping_days - item_days.shopping_day_number as shopping_days_ago
     from item_days
