@@ -17,43 +17,43 @@ customer_days as (
 
 ),
 
-baskets as (
+lines as (
+
+    select
+        item_lines.*,
+        customer_days.shopping_day_number,
+        customer_days.visits as visits_of_the_day
+    from item_lines
+    inner join customer_days
+        on item_lines.customer_key = customer_days.customer_key
+        and item_lines.purchased_on = customer_days.purchased_on
+
+),
+
+-- Only on a day of several baskets have they to be told apart, which costs as much as all else; few days are such.
+days as (
 
     {% for level in item_levels() %}
+    {% for visits, days in [('1', '= 1'), ('count(distinct basket_id)', '> 1')] %}
     select
         customer_key,
         {{ level }}_key as item_key,
         '{{ level }}' as item_level,
-        basket_id,
         purchased_on,
         min(week_index) as week_index,
+        min(shopping_day_number) as shopping_day_number,
+        {{ visits }} as visits,
         sum(winsorized_quantity) as quantity,
         sum(winsorized_spend) as spend,
         sum(quantity) as bought_quantity,
         sum(spend) as paid
-    from item_lines
-    where {{ level }}_key is not null
-    group by customer_key, {{ level }}_key, basket_id, purchased_on
+    from lines
+    where {{ level }}_key is not null and visits_of_the_day {{ days }}
+    group by customer_key, {{ level }}_key, purchased_on
     {{ "union all" if not loop.last }}
     {% endfor %}
-
-),
-
-days as (
-
-    select
-        customer_key,
-        item_key,
-        item_level,
-        purchased_on,
-        min(week_index) as week_index,
-        count(*) as visits,
-        sum(quantity) as quantity,
-        sum(spend) as spend,
-        sum(bought_quantity) as bought_quantity,
-        sum(paid) as paid
-    from baskets
-    group by customer_key, item_key, item_level, purchased_on
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -72,24 +72,21 @@ with_neighbours as (
 final as (
 
     select
-        with_neighbours.customer_key,
-        with_neighbours.item_key,
-        with_neighbours.item_level,
-        with_neighbours.week_index,
-        with_neighbours.previous_week_index,
-        with_neighbours.next_week_index,
-        customer_days.shopping_day_number,
-        cast(with_neighbours.visits as integer) as visits,
-        cast(with_neighbours.quantity as decimal(18, 3)) as quantity,
-        cast(with_neighbours.spend as decimal(18, 2)) as spend,
-        cast(with_neighbours.bought_quantity as decimal(18, 3)) as bought_quantity,
-        cast(with_neighbours.paid as decimal(18, 2)) as paid,
-        cast({{ days_between('with_neighbours.previous_purchased_on', 'with_neighbours.purchased_on') }} as integer) as gap_days,
-        with_neighbours.purchased_on
+        customer_key,
+        item_key,
+        item_level,
+        week_index,
+        previous_week_index,
+        next_week_index,
+        shopping_day_number,
+        cast(visits as integer) as visits,
+        cast(quantity as decimal(18, 3)) as quantity,
+        cast(spend as decimal(18, 2)) as spend,
+        cast(bought_quantity as decimal(18, 3)) as bought_quantity,
+        cast(paid as decimal(18, 2)) as paid,
+        cast({{ days_between('previous_purchased_on', 'purchased_on') }} as integer) as gap_days,
+        purchased_on
     from with_neighbours
-    inner join customer_days
-        on with_neighbours.customer_key = customer_days.customer_key
-        and with_neighbours.purchased_on = customer_days.purchased_on
 
 )
 
