@@ -29,11 +29,10 @@ missing = [
 ]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"Spark needs {' and '.join(missing)}")
 
-# Tables of a few thousand rows: compiling each query, and replanning it half way, would take longer than running it.
+# Tables of a few thousand rows: compiling each query would take longer than running it.
 SETTINGS = (
     "spark.executor.memory=1g",
     "spark.sql.shuffle.partitions=2",
-    "spark.sql.adaptive.enabled=false",
     "spark.sql.codegen.wholeStage=false",
     "spark.sql.codegen.factoryMode=NO_CODEGEN",
     # Of no use to partitions of a few rows, and broken without compiled code.
