@@ -31,6 +31,7 @@ from grocery_recommender.quoting import literal
 # The format that DuckDB 1.4 and later can open.
 STORAGE_VERSION = "v1.4.0"
 SHORTEST_KEY = 16
+UNFINISHED_REPORT = ".report.html.unfinished"
 # Marts that another layer documents.
 DOCUMENTED_AS = {"products": "core.dim_products", "weeks": "core.dim_weeks"}
 SCHEMA = pa.schema(
@@ -157,8 +158,9 @@ def pseudonym_key(is_wanted: bool) -> str | None:
 
 def _key_digest(key: str | None) -> str | None:
     """What tells keys apart, 16 hexadecimal digits, and gives away no more of a key than a pseudonym does."""
-    # Pseudonyms are no HMAC, so that this one is nobody's.
-    return None if key is None else hmac.new(key.encode(), b"pseudonyms", "sha256").hexdigest()[:16]
+    # Pseudonyms are no HMAC, so that this one is nobody's. Versions whose rows lay in the order of raw ids were made
+    # with another message, so that none of them stays.
+    return None if key is None else hmac.new(key.encode(), b"pseudonyms in order", "sha256").hexdigest()[:16]
 
 
 def _with_pseudonyms(connection: Any, query: str) -> str:
@@ -167,7 +169,8 @@ def _with_pseudonyms(connection: Any, query: str) -> str:
     # Two rounds, as in HMAC: knowing the hash of one id does not help to make that of a longer one.
     key = "getvariable('pseudonym_key')"
     pseudonym = f"substr(sha256({key} || sha256({key} || customer_id)), 1, 32)"
-    return f"select * replace ({pseudonym} as customer_id) from ({query})"
+    # A mart lies in the order of raw ids, or of a hash that anyone can make: beside a list of them it says who is who.
+    return f"select * from (select * replace ({pseudonym} as customer_id) from ({query})) order by customer_id"
 
 
 def _comments(connection: Any, table: str) -> dict[str | None, str]:
@@ -277,7 +280,8 @@ def _remove_leftovers(folder: Path) -> None:
     """What a killed run left behind."""
     for path in (folder / "versions").glob(".*.unfinished"):
         shutil.rmtree(path)
-    (folder / ".current.unfinished").unlink(missing_ok=True)
+    for name in (".current.unfinished", UNFINISHED_REPORT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _manifest(version_folder: Path) -> pa.Table:

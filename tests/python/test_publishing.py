@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -275,6 +276,18 @@ def test_pseudonyms_hide_customers_and_keep_joins(tmp_path: Path) -> None:
         assert ("a" * 16).encode() not in path.read_bytes()
 
 
+def test_the_order_of_the_rows_does_not_tell_who_is_who(tmp_path: Path) -> None:
+    marts = {"lists": "select format('{:04}', range) as customer_id, range as raw_id from range(2000)"}
+    publishing.publish(duckdb.connect(), marts, tmp_path, key="a" * 16)
+    tables = (f"read_parquet('{tmp_path}/current/lists.parquet')", "publication.marts.lists")
+    with duckdb.connect() as reader:
+        reader.execute(f"attach '{tmp_path}/current/serving.duckdb' as publication (read_only)")
+        for table in tables:
+            ids = [raw_id for (raw_id,) in reader.execute(f"select raw_id from {table}").fetchall()]
+            ascending = sum(before < after for before, after in pairwise(ids)) / (len(ids) - 1)
+            assert 0.45 < ascending < 0.55
+
+
 def marts_of_customers(product: str) -> dict[str, str]:
     return {"lists": f"select 'customer ' || range as customer_id, '{product}' as product_id from range(20)"}
 
@@ -288,10 +301,11 @@ def all_bytes(folder: Path) -> bytes:
 def test_nothing_under_another_key_stays(tmp_path: Path, before: str | None, after: str | None) -> None:
     for product in ("milk", "tea"):
         publishing.publish(duckdb.connect(), marts_of_customers(product), tmp_path, key=before)
-    (tmp_path / "report.html").touch()
+    for name in ("report.html", publishing.UNFINISHED_REPORT):
+        (tmp_path / name).touch()
     publishing.publish(duckdb.connect(), marts_of_customers("tea"), tmp_path, key=after)
     assert versions(tmp_path) == {(tmp_path / "current").resolve().name}
-    assert not (tmp_path / "report.html").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"current", "versions"}
     assert (b"customer 7" in all_bytes(tmp_path)) == (after is None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
 import json
 import re
@@ -77,6 +78,37 @@ def test_names_from_data_cannot_become_markup(page: str) -> None:
     assert "onerror" not in page
     assert any(HOSTILE in name for name in packed(page)["products"])
     assert "innerHTML =" not in page
+
+
+def test_tables_of_data_cannot_become_markup(tmp_path: Path) -> None:
+    names = "unnest(['a.csv', '<img src=x onerror=alert(1)>.csv']) as file_name"
+    marts = {
+        "row_reconciliation": MARTS["row_reconciliation"].replace("'a.csv' as file_name", names),
+        "recommendation_outcomes": "select 8 as target_week, 1 as rank, true as was_bought, false as is_held_out",
+        "outcome_summary": """select 8 as target_week, 'lifestage' as segment_type, '<b>young</b>' as segment,
+            3 as customers, 30 as items, 0.3 as hit_rate, 1.1 as observed_to_expected""",
+    }
+    publishing.publish(duckdb.connect(), MARTS | marts, tmp_path)
+    content = write_report(tmp_path).read_text()
+    assert "&lt;img src=x onerror=alert(1)&gt;.csv" in content
+    assert "&lt;b&gt;young&lt;/b&gt;" in content
+    assert "<img" not in content
+    assert "<b>" not in content
+
+
+def test_a_report_that_cannot_be_written_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publishing.publish(duckdb.connect(), MARTS, tmp_path)
+    before = write_report(tmp_path).read_text()
+
+    def until_the_disk_is_full(path: Path, text: str) -> None:
+        with path.open("w") as file:
+            file.write(text[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", until_the_disk_is_full)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(tmp_path)
+    assert (tmp_path / "report.html").read_text() == before
 
 
 def test_every_customer_is_there_and_no_product_twice(page: str) -> None:

@@ -6,12 +6,14 @@ import base64
 import gzip
 import html
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 
+from grocery_recommender import publishing
 from grocery_recommender.report import charts
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -52,7 +54,9 @@ def write_report(folder: Path) -> Path:
         }.items():
             page = page.replace("{{" + name + "}}", content)
     path = folder / "report.html"
-    path.write_text(page)
+    unfinished = folder / publishing.UNFINISHED_REPORT
+    unfinished.write_text(page)
+    os.replace(unfinished, path)
     if (folder / "current").resolve() != serving.parent:  # under another key, it would say who is behind a pseudonym
         return write_report(folder)
     return path
