@@ -33,3 +33,23 @@ def test_folder_may_have_any_name(tmp_path: Path) -> None:
     files = warehouse.query("select lines, duplicates, bytes from staging.stg_complete_journey__source_files")
     assert files == [(3, 0, (folder / "transactions.parquet").stat().st_size)]
     assert warehouse.query("select count(*) from staging.stg_complete_journey__transaction_lines") == [(3,)]
+
+
+def test_a_line_that_cannot_be_read_repeats_none(tmp_path: Path) -> None:
+    """Weeks 48.4 and 48.6 are both no week; that does not make one line of the two."""
+    folder = write_files(tmp_path / "shop", 1)
+    lines = duckdb.sql(
+        "select * replace (unnest([48.4, 48.6, 5, 5]::double[]) as week)"
+        f" from read_parquet('{folder}/transactions.parquet')"
+    ).to_arrow_table()
+    duckdb.from_arrow(lines).write_parquet(str(folder / "transactions.parquet"))
+    warehouse = Warehouse(tmp_path, {"complete_journey_path": str(folder)})
+    warehouse.build("+stg_complete_journey__rejected_lines", with_tests=False)
+    lines = warehouse.query(
+        "select line_number, is_duplicate, rejection_reason from staging.stg_complete_journey__checked_lines order by 1"
+    )
+    assert lines == [(1, False, "unknown_week"), (2, False, "unknown_week"), (3, False, None), (4, True, None)]
+    rejected = warehouse.query(
+        "select line_number, reason from staging.stg_complete_journey__rejected_lines order by 1"
+    )
+    assert rejected == [(1, "unknown_week"), (2, "unknown_week")]

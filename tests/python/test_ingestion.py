@@ -167,6 +167,12 @@ def test_further_columns_are_let_be(folder, warehouse):
     assert load(warehouse, folder)[NAME]["loaded"] == LINES
 
 
+def test_a_comma_in_the_name_of_a_further_column_is_no_border(folder, warehouse):
+    lines = [line | {"PRICE": "1.50"} for line in make_lines(WEEK)]
+    folder.write_week(WEEK, lines, header=["PRICE", *HEADER], renamed={"PRICE": '"Price, net"', "SPEND": ' "Spend" '})
+    assert load(warehouse, folder)[NAME]["loaded"] == LINES
+
+
 # --- damaged lines -------------------------------------------------------------------------------------------------
 
 DAMAGED_LINES = {
@@ -652,6 +658,7 @@ def test_years_have_52_weeks(folder):
         ("shop_week,date_from,date_to\n200651,20070212\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200_651,20070212,20070218\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200651,2007212,2007218\n", "line 2: .* is not a week"),
+        ("shop_week,date_from,date_to\n200651,20070212,99991231\n", "line 2: .* is not a week"),
         ("shop_week,date_from,date_to\n200651,20070218,20070212\n", "line 2: week 200651 ends before it begins"),
         (
             "shop_week,date_from,date_to\n200651,20070212,20070218\n200701,20070226,20070304\n",

@@ -1,4 +1,5 @@
--- The package holds no repeated line, but a user's own extract may: the first of several equal ones counts.
+-- The package holds no repeated line, but a user's own extract may: the first of several equal ones counts. Of a line
+-- with a value that cannot be read nobody knows whether it repeats another.
 with
 
 parsed_lines as (
@@ -39,7 +40,11 @@ with_context as (
                 parsed_lines.basket_id, parsed_lines.product_id, parsed_lines.customer_id, parsed_lines.store_id,
                 parsed_lines.purchased_at, parsed_lines.week, parsed_lines.quantity, parsed_lines.spend
             order by parsed_lines.line_number
-        ) > 1 as is_duplicate
+        ) > 1
+        and parsed_lines.purchased_at is not null
+        and parsed_lines.week is not null
+        and parsed_lines.quantity is not null
+        and parsed_lines.spend is not null as is_duplicate
     from parsed_lines
     left join weeks on parsed_lines.week = weeks.week
     left join products on parsed_lines.product_id = products.product_id

@@ -189,4 +189,6 @@ def _parse_digits(text: str, length: int) -> int:
 
 def _parse_date(text: str) -> datetime.date:
     year, month_and_day = divmod(_parse_digits(text, 8), 10_000)
+    if year == datetime.MAXYEAR:  # written for "never ends": no week could follow
+        raise ValueError(text)
     return datetime.date(year, *divmod(month_and_day, 100))

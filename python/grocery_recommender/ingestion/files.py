@@ -5,6 +5,7 @@ Lines are cut out of the bytes at line feeds and at nothing else: a CSV reader h
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import re
@@ -221,7 +222,10 @@ def read_layout(file_name: str, header: bytes) -> FileLayout:
     text = header.decode("utf-8-sig", errors="replace").rstrip("\r\n")
     if "\r" in text:
         raise IngestionError(f"{file_name} ends its lines with carriage returns alone: end them with line feeds.")
-    names = [name.strip().strip('"').strip().upper() for name in text.split(",")]
+    try:
+        names = [name.strip().upper() for name in next(csv.reader([text], skipinitialspace=True))]
+    except csv.Error:
+        names = []
     found = {column: [names.index(name) + 1 for name in known if name in names] for column, known in COLUMNS.items()}
     missing = [" or ".join(COLUMNS[column]) for column, positions in found.items() if not positions]
     if missing:
