@@ -85,7 +85,11 @@ checked_target as (
     select
         case
             when target.week_index is null
+                {% if target_week is none %}
+                then {{ fail_with("'no week is complete yet: load more days, or name a target_week'") }}
+                {% else %}
                 then {{ fail_with("'target_week " ~ target_week ~ " is not in the calendar of the retailer'") }}
+                {% endif %}
             when not exists (
                 select 1 from with_lines where with_lines.week_index = target.week_index - 1 and with_lines.lines > 0
             )

@@ -81,7 +81,8 @@ customers as (
 
 ),
 
--- Boosters are fitted for every so many weeks of the calendar, whichever week is built first; the first week only teaches.
+-- Boosters are fitted for every so many weeks of the calendar, whichever week is built first; the first week only
+-- teaches. Where history is so short that it has a role of its own, nothing can score it.
 latest_fits as (
 
     select
@@ -102,6 +103,7 @@ fitted_for as (
     from latest_fits
     inner join with_history on latest_fits.fitted_for_week_index = with_history.prediction_week_index
     where latest_fits.week_role <> 'train'
+        and latest_fits.fitted_for_week_index <= latest_fits.prediction_week_index
 
 ),
 

@@ -63,8 +63,8 @@ EVALUATION_CODE = (
     "seeds/classifier_parameters.csv",
 )
 # Libraries are code, too: what another release made is made again.
-FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scipy")
-LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm", "scikit-learn")
+FEATURE_LIBRARIES = ("duckdb", "implicit", "numpy", "scikit-learn", "scipy")
+LEARNING_LIBRARIES = (*FEATURE_LIBRARIES, "lightgbm")
 EXPLAINER = "woodelf_explainer"
 
 

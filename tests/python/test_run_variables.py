@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -140,6 +141,23 @@ def test_what_a_model_imports_counts(folder: str, code: tuple[str, ...]) -> None
     modules = set().union(*map(imported, (PROJECT / "models/ml" / folder).glob("*.py")))
     assert len(modules) >= 4
     assert modules <= set(code)
+
+
+@pytest.mark.parametrize(
+    ("folder", "libraries"),
+    [("retrieval", run_variables.FEATURE_LIBRARIES), ("ranking", run_variables.LEARNING_LIBRARIES)],
+)
+def test_the_libraries_that_it_imports_count(folder: str, libraries: tuple[str, ...]) -> None:
+    """But not those that compute nothing: they carry rows, limit threads, or hold a flag."""
+    modules = set().union(*map(imported, (PROJECT / "models/ml" / folder).glob("*.py")))
+    found = set()
+    for module in modules:
+        for node in ast.walk(ast.parse((PROJECT / module).read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            found |= {name.split(".")[0] for name in names}
+    found -= {*sys.stdlib_module_names, "dbt", "grocery_recommender", "pyarrow", "threadpoolctl"}
+    assert {name.replace("sklearn", "scikit-learn") for name in found} <= set(libraries)
 
 
 @pytest.mark.parametrize("parts", [run_variables.FEATURE_CODE, run_variables.EVALUATION_CODE])
