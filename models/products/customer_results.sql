@@ -1,5 +1,5 @@
--- What each customer of the test week got out of a product and out of the simple rules beside it. The rules show each
--- customer as many items as the product does.
+-- What each customer of the test week got out of a product and out of the simple rules beside it. The rules of flyers and
+-- reminders show each customer as many items as the product does.
 with
 
 list_f1 as (

@@ -30,7 +30,7 @@ customer_outlook as (
 
 listed_items as (
 
-    select * from {{ ref('listed_items') }} where week_role in ('validation', 'test')
+    select * from {{ ref('listed_items') }}
 
 ),
 
@@ -92,11 +92,12 @@ summed_f1 as (
 
     select
         position,
-        sum(f1) + coalesce(
+        -- Rounded, or the order of additions would decide between equal sums.
+        round(sum(f1) + coalesce(
             sum(sum(case when position = longest then f1 else 0 end)) over (
                 order by position rows between unbounded preceding and 1 preceding
             ), 0
-        ) as summed_f1
+        ), 9) as summed_f1
     from f1_by_length
     where week_role = 'validation'
     group by position

@@ -31,7 +31,7 @@ window_days as (
         prediction_weeks.prediction_week,
         item_days.customer_key,
         item_days.item_key,
-        item_days.quantity,
+        item_days.bought_quantity,
         item_days.purchased_on,
         case
             when item_days.previous_week_index >= prediction_weeks.window_first_week_index then item_days.gap_days
@@ -50,7 +50,7 @@ habits as (
         customer_key,
         item_key,
         count(*) as purchase_days,
-        cast(median(quantity) as double) as typical_quantity,
+        cast(median(bought_quantity) as double) as typical_quantity,
         cast(round(median(gap_days)) as integer) as purchase_cycle_days,
         max(purchased_on) as last_purchased_on
     from window_days

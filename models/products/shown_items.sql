@@ -77,6 +77,7 @@ final as (
         shown.product_id
     from shown
     inner join prediction_weeks on shown.prediction_week = prediction_weeks.prediction_week
+    where not {{ is_held_out('shown.customer_id') }}
 
 )
 

@@ -51,6 +51,18 @@ def test_many_candidates_agree_with_the_distribution_of_their_number() -> None:
         assert values[length - 1] == pytest.approx(inside @ f1 @ rest, abs=1e-12)
 
 
+@pytest.mark.parametrize("others", [1000.0, 5000.0])
+def test_a_card_that_stands_for_many_customers(others: float) -> None:
+    """Thousands of purchases a week: the number of all is nearly its mean, which takes no integral."""
+    probabilities = np.full(5000, 0.09)
+    values = list_length.expected_f1(probabilities, np.array([0]), np.array([others]), 60)[0]
+    lengths = np.arange(1, 61)
+    rest = 0.09 * (5000 - 1) + others  # besides one listed item, which is bought
+    variance = 0.09 * 0.91 * (5000 - 1) + others
+    expected = 2 * 0.09 * lengths * (1 / (lengths + rest + 1) + variance / (lengths + rest + 1) ** 3)
+    np.testing.assert_allclose(values, expected, rtol=1e-4)
+
+
 def test_customers_do_not_touch_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of whatever size, lists of whatever length: each customer as if alone."""
     generator = np.random.default_rng(2)
