@@ -1,4 +1,4 @@
 {{ config(**wide_view()) }}
 
--- A view: its readers stream one prediction week each, and writing 200 floats a row would cost more than joining them.
+-- A view: its readers stream one prediction week each, and writing hundreds of floats a row would cost more than joining them.
 {{ candidate_features(ref('candidates'), ['candidate_source']) }}

@@ -100,10 +100,10 @@ current_waits as (
     select
         customer_key,
         product_key,
-        max(purchase_band) as purchase_band,
-        min(weeks_elapsed) as weeks_elapsed
+        purchase_band,
+        weeks_elapsed
     from waits
-    group by customer_key, product_key
+    where not is_repurchased
 
 ),
 

@@ -126,10 +126,12 @@ final as (
         {{ window_ratios('baskets', 'popularity') }},
         {{ window_ratios('quantity', 'popularity') }},
         {{ window_ratios('spend', 'popularity') }},
-        -- Above 1: more baskets in the last four weeks than the window's average month saw.
+        -- Above 1: more baskets in the last four weeks than in an average four weeks of the window, or all of a shorter one.
         cast(
             cast(popularity.baskets_4_weeks as double) / nullif(popularity.baskets_52_weeks, 0)
-            * (prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1) / 4.0 as float
+            * greatest(
+                (prediction_week.window_last_week_index - prediction_week.window_first_week_index + 1) / 4e0, 1e0
+            ) as float
         ) as trend,
         -- The same for the prediction week and the week after it, a year ago; null in a window that does not reach back.
         cast(

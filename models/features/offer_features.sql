@@ -22,12 +22,10 @@ final as (
         prediction_week.prediction_week,
         prediction_week.build_fingerprint,
         promotions.product_id,
-        cast(max(case when promotions.offer_type = 'mailer' then promotions.store_share end) as float)
-            as known_offer_mailer_share,
-        cast(max(case when promotions.offer_type = 'display' then promotions.store_share end) as float)
-            as known_offer_display_share,
-        cast(max(case when promotions.offer_type = 'price_drop' then promotions.store_share end) as float)
-            as known_offer_price_drop_share
+        {% for offer_type in offer_types() %}
+        cast(max(case when promotions.offer_type = '{{ offer_type }}' then promotions.store_share end) as float)
+            as known_offer_{{ offer_type }}_share{{ "," if not loop.last }}
+        {% endfor %}
     from promotions
     inner join prediction_week on promotions.week_index = prediction_week.prediction_week_index
     group by prediction_week.prediction_week, prediction_week.build_fingerprint, promotions.product_id

@@ -41,7 +41,7 @@ def past_target_weeks(warehouse: Path, weeks: int) -> list[int]:
     Returns
     -------
     list of int
-        In order of time, ``weeks - 1`` of them; fewer where history is short.
+        In order of time, ``weeks - 1`` of them; fewer where the calendar is short.
     """
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         rows = connection.execute(

@@ -225,12 +225,12 @@ def _samples(
     connection: Any, weeks: list[PredictionWeek], roles: tuple[str, ...], pairs_sql: str, features_sql: str
 ) -> dict[str, pa.Table]:
     """About ``PAIRS`` pairs of each role."""
+    counted = connection.sql(f"select prediction_week, count(*) as pairs from ({pairs_sql}) group by all")
+    pairs = {row["prediction_week"]: row["pairs"] for row in counted.to_arrow_table().to_pylist()}
     samples = {}
     for role in roles:
         numbers = [week.prediction_week for week in weeks if week.week_role == role]
-        counted = connection.sql(f"select prediction_week, count(*) as pairs from ({pairs_sql}) group by all")
-        pairs = sum(row["pairs"] for row in counted.to_arrow_table().to_pylist() if row["prediction_week"] in numbers)
-        kept = pair_sample(pairs, PAIRS)
+        kept = pair_sample(sum(pairs.get(week, 0) for week in numbers), PAIRS)
         # One week at a time: only an equality is pushed through the left joins.
         parts = [
             connection.sql(f"select * from ({features_sql}) where prediction_week = {week} and {kept}").to_arrow_table()

@@ -42,14 +42,13 @@ proposed as (
 
     select
         candidates.*,
-        evaluation_scores.was_bought,
-        ranking_metrics.customer_id is not null as is_measured
+        evaluation_scores.was_bought
     from candidates
     inner join evaluation_scores
         on candidates.prediction_week = evaluation_scores.prediction_week
         and candidates.customer_id = evaluation_scores.customer_id
         and candidates.product_id = evaluation_scores.product_id
-    left join ranking_metrics
+    inner join ranking_metrics
         on candidates.prediction_week = ranking_metrics.prediction_week
         and candidates.customer_id = ranking_metrics.customer_id
 
@@ -67,7 +66,7 @@ by_source as (
         count(*) as candidates,
         count(*) filter (where was_bought) as purchases
     from proposed
-    where is_measured and {{ is_proposed }}
+    where {{ is_proposed }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 

@@ -1,4 +1,5 @@
--- The segments that a customer belongs to: how long they are known, how much they put into a basket, their life stage.
+-- The segments that a customer belongs to: how long the observation window knows them, how much they put into a basket,
+-- their life stage.
 with
 
 prediction_weeks as (

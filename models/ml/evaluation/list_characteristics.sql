@@ -25,7 +25,7 @@ candidate_products as (
 
 ),
 
--- The catalogue: all that is a candidate of somebody, with its share of the baskets of the last four weeks.
+-- The catalogue: all that is a candidate of somebody, with its share of all products in the baskets of the last four weeks.
 catalogue as (
 
     select

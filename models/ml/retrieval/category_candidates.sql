@@ -1,7 +1,7 @@
 {{ config(materialized='per_prediction_week') }}
 
--- New products of the subcategories that a customer likes: those that many bought lately, and those that this
--- week's mailer shows (the mailer is known in advance).
+-- New products of the subcategories that a customer likes: those that many bought lately, and those that are in this
+-- week's mailer or at a dropped price (both are known in advance).
 {% set subcategories_per_customer = 40 %}
 {% set products_per_subcategory = 10 %}
 
