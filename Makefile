@@ -80,6 +80,7 @@ clean:
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/python -c "import implicit, lightgbm"  # Both need libgomp.so.1 of the system; a build would miss it late.
 	touch $@
 
 $(VENV)/.installed-report: requirements-report.txt $(VENV)/.installed
