@@ -1,6 +1,7 @@
 {# A true clause of a reason, from the row's own facts; null where there is nothing to say.
-   `days_since_last_purchase` counts to the first day of the week. One interval between days is no cycle, and a customer
-   who has let three pass buys at that pace no more. #}
+   `days_since_last_purchase` counts to the first day of the week. One interval between days is no cycle, nor is that of
+   bursts, which the number of purchases would contradict, and a customer who has let three pass buys at that pace no
+   more. #}
 {% macro reason_clause(clause) -%}
     {%- if clause == 'history' -%}
         case
@@ -19,7 +20,8 @@
         nullif(concat_ws(
             ', ',
             case
-                when purchase_days < 3 or days_since_last_purchase > 3 * cycle_days then null
+                when purchase_days < 3 or mean_gap_days > 2 * cycle_days or days_since_last_purchase > 3 * cycle_days
+                    then null
                 when cycle_days = 1 then 'about every day'
                 when cycle_days > 1 then concat('about every ', cycle_days, ' days')
             end,

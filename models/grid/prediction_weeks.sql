@@ -223,7 +223,11 @@ final as (
         fitted_for.fitted_for_week,
         fits.training_weeks,
         lessons.negative_sampling_share,
-        md5(cast(fingerprints.fingerprint as string)) as window_fingerprint,
+        promotion_fingerprints.week_index is not null as has_known_offers,
+        -- Days are counted back from the week's first, which a corrected calendar may move.
+        md5(
+            concat_ws(' ', cast(fingerprints.fingerprint as string), cast(predicted.starts_on as string))
+        ) as window_fingerprint,
         -- What only teaches is chosen by what was bought in the week; other candidates know nothing of it.
         md5(concat_ws(
             ' ',
@@ -240,6 +244,7 @@ final as (
     left join fitted_for on predicted.prediction_week = fitted_for.prediction_week
     inner join lessons on predicted.prediction_week = lessons.prediction_week
     left join fits on predicted.prediction_week = fits.prediction_week
+    left join promotion_fingerprints on predicted.prediction_week_index = promotion_fingerprints.week_index
     left join labels on predicted.prediction_week_index = labels.week_index
 
 )

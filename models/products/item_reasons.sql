@@ -54,6 +54,7 @@ facts as (
         cast(candidate_scores.customer_product_visits_52_weeks as integer) as visits,
         purchase_habits.purchase_days,
         purchase_habits.purchase_cycle_days as cycle_days,
+        purchase_habits.mean_gap_days,
         cast(candidate_scores.customer_product_days_since_last_purchase as integer) as days_since_last_purchase,
         earlier_purchases.product_id is not null as was_bought_earlier,
         {% for offer_type, fact in offers.items() %}

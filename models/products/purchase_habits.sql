@@ -52,6 +52,7 @@ habits as (
         count(*) as purchase_days,
         cast(median(bought_quantity) as double) as typical_quantity,
         cast(round(median(gap_days)) as integer) as purchase_cycle_days,
+        avg(gap_days) as mean_gap_days,
         max(purchased_on) as last_purchased_on
     from window_days
     group by prediction_week, customer_key, item_key
@@ -67,6 +68,7 @@ final as (
         habits.purchase_days,
         habits.typical_quantity,
         habits.purchase_cycle_days,
+        habits.mean_gap_days,
         habits.last_purchased_on
     from habits
     inner join customers on habits.customer_key = customers.customer_key

@@ -225,10 +225,12 @@ def top_unseen(
     wanted = wanted[wanted >= 0]
     seen_matrix = _seen_matrix(factors, seen)
     count = min(count, len(factors.product_ids))
+    # In single precision last bits, and now and then a rank, depend on BLAS's threads and on who else is in the batch.
+    product_factors = factors.product_factors.T.astype(np.float64)
     out_rows, out_columns, out_ranks = [], [], []
     for start in range(0, len(wanted), batch_size):
         rows = wanted[start : start + batch_size]
-        scores = factors.customer_factors[rows] @ factors.product_factors.T
+        scores = (factors.customer_factors[rows].astype(np.float64) @ product_factors).astype(np.float32)
         scores[seen_matrix[rows].toarray()] = -np.inf
         best = highest(scores, count)
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")

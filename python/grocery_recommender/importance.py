@@ -94,7 +94,9 @@ def feature_importance(connection: Any, weeks: list[PredictionWeek], runs_sql: s
 
 
 def mean_abs_shap(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
-    """Mean size of each feature's contribution to the raw score, shape ``(features,)``."""
+    """Mean size of each feature's contribution to the raw score, shape ``(features,)``; 0 of no rows."""
+    if not len(features):
+        return np.zeros(features.shape[1])
     return np.abs(tree_shap(booster, features)).mean(axis=0, dtype=np.float64)
 
 

@@ -31,6 +31,8 @@ FEATURES = 128
 WIDEST = 5.0
 # Of the pairs that were not bought, those that a network learns from; each stands for the others.
 NEGATIVE_SHARE = 0.35
+# Of so few examples all teach: a draw might leave nothing but purchases.
+FEW_EXAMPLES = 1_000
 # With fewer examples hidden layers learn by heart.
 MINIMUM_EXAMPLES = 100_000
 # Log odds are rounded to this, so that the order in which a machine adds does not show.
@@ -193,13 +195,14 @@ class Lessons:
         self._weights: list[np.ndarray] = []
 
     def add(self, examples: Examples) -> None:
-        """Keep all purchases and a share of the other pairs, with the weights that make up for it."""
+        """Keep all purchases and a share of the other pairs, with the weights that make up for it; all of very few."""
+        share = NEGATIVE_SHARE if len(examples.weights) > FEW_EXAMPLES else 1.0
         draws = np.random.default_rng([NetworkConfig.seed, len(self._inputs)]).random(len(examples.weights))
-        kept = examples.was_bought | (draws < NEGATIVE_SHARE)
+        kept = examples.was_bought | (draws < share)
         was_bought = examples.was_bought[kept]
         self._inputs.append(self._standardizer.inputs(examples.features[kept]))
         self._was_bought.append(was_bought)
-        self._weights.append(np.where(was_bought, 1, 1 / NEGATIVE_SHARE) * examples.weights[kept])
+        self._weights.append(np.where(was_bought, 1, 1 / share) * examples.weights[kept])
 
     def fit(self, config: NetworkConfig) -> Network:
         """Fit the network; the same input gives the same network, whatever the threads."""
@@ -243,7 +246,8 @@ def _fit(config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weig
 def _fit_sum(
     config: NetworkConfig, inputs: np.ndarray, was_bought: np.ndarray, weights: np.ndarray
 ) -> tuple[Layers, int]:
-    # The same loss; with nothing hidden it has one minimum, which Newton's method finds whatever the seed.
+    # The same loss, but for the penalty, which does not shrink here where weights are large; with nothing hidden it has
+    # one minimum, which Newton's method finds whatever the seed.
     cost = config.batch_rows / (config.l2_penalty * weights.sum(dtype=np.float64))
     regression = LogisticRegression(C=cost, solver="newton-cholesky")
     regression.fit(inputs.astype(np.float64), was_bought, sample_weight=weights)

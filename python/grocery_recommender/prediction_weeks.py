@@ -27,6 +27,7 @@ class PredictionWeek:
 
     ``fitted_for_week`` is the target week of the runs that score the week, None where it only teaches;
     ``training_weeks`` is how many weeks the runs learn from that are fitted for this week, None where none are.
+    ``has_known_offers`` is whether any offer of the week is known in advance.
     The fingerprints are those of the table and of this run's code and vars: others, where a model is built alone.
     """
 
@@ -39,6 +40,7 @@ class PredictionWeek:
     example_fingerprint: str
     build_fingerprint: str
     training_weeks: int | None = None
+    has_known_offers: bool = True
 
 
 def read(relation: Any) -> list[PredictionWeek]:

@@ -58,6 +58,8 @@ MODELS = (classifier.BINARY, classifier.LAMBDARANK)
 NETWORK = NetworkConfig()
 # The features are screened, and binned, by examples of the latest training week: it chooses as well as three weeks do.
 SCREENING_EXAMPLES = 50_000
+# How the features begin that tell of the week's own offers.
+KNOWN_OFFERS = "known_offer_"
 
 
 def fit_runs(
@@ -105,12 +107,12 @@ def fit_runs(
     for target_week in sorted({week.fitted_for_week for week in weeks if week.fitted_for_week is not None}):
         position = next(n for n, week in enumerate(weeks) if week.prediction_week == target_week)
         learnt_from = weeks[max(position - weeks[position].training_weeks, 0) : position]
-        fingerprints = [week.example_fingerprint for week in learnt_from]
-        runs = {config: _run_id(target_week, fingerprints, config, code_version) for config in (NETWORK, *boosters)}
+        inputs = [weeks[position].has_known_offers, *(week.example_fingerprint for week in learnt_from)]
+        runs = {config: _run_id(target_week, inputs, config, code_version) for config in (NETWORK, *boosters)}
         run_ids = {run_id for run_id, _ in runs.values()}
         if is_full_refresh() or not run_ids <= stored.keys():
             training = [week.prediction_week for week in learnt_from]
-            for run in _fit(connection, examples_sql, training, runs):
+            for run in _fit(connection, examples_sql, training, runs, weeks[position].has_known_offers):
                 stored[run["model_run_id"]] = run | {"target_week": target_week, "code_version": code_version}
         else:
             report(f"classifier: the stored run of week {target_week} fits its inputs, nothing to learn")
@@ -124,10 +126,11 @@ def _fit(
     examples_sql: tuple[str, str],
     training_weeks: list[int],
     runs: dict[ClassifierConfig | NetworkConfig, tuple[str, str]],
+    with_offers: bool,
 ) -> Iterator[dict[str, Any]]:
     """Fit the models of a week, each with its id and fingerprint: what the rows of ``SCHEMA`` say of the fit."""
     started = time.monotonic()
-    sample = screened_sample(connection, examples_sql, training_weeks)
+    sample = screened_sample(connection, examples_sql, training_weeks, with_offers)
     features = sample.feature_names
     lessons = Lessons(sample)
     weeks = [_stored_examples(connection, examples_sql, week, features, lessons.add) for week in training_weeks]
@@ -165,8 +168,14 @@ def _fit(
         }
 
 
-def screened_sample(connection: Any, examples_sql: tuple[str, str], training_weeks: list[int]) -> Examples:
-    """Examples of the latest training week that tells features apart, with those to learn from, the best first."""
+def screened_sample(
+    connection: Any, examples_sql: tuple[str, str], training_weeks: list[int], with_offers: bool = True
+) -> Examples:
+    """Examples of the latest training week that tells features apart, with those to learn from, the best first.
+
+    A week whose offers nobody knows looks like one without any: what offers did in other weeks would say that customers
+    buy little. So where `with_offers` is false, nothing is learnt from them.
+    """
     pairs_sql, features_sql = examples_sql
     # Purchases alone, or none, as of a week in which a small shop was closed, tell nothing apart.
     telling = connection.sql(
@@ -177,6 +186,8 @@ def screened_sample(connection: Any, examples_sql: tuple[str, str], training_wee
     week, pairs = max(telling, default=(training_weeks[-1], 0))
     sampled = f"where prediction_week = {week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
     sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
+    if not with_offers:
+        sample = sample.of_features([name for name in sample.feature_names if not name.startswith(KNOWN_OFFERS)])
     return sample.of_features(classifier.screen_features(sample, classifier.SCREENED_FEATURES))
 
 
@@ -252,10 +263,10 @@ def _read_examples(connection: Any, query: str) -> Examples:
 
 
 def _run_id(
-    target_week: int, fingerprints: list[str], config: ClassifierConfig | NetworkConfig, code_version: str
+    target_week: int, inputs: list[Any], config: ClassifierConfig | NetworkConfig, code_version: str
 ) -> tuple[str, str]:
     """Id of a run, and the fingerprint of all that it depends on."""
-    content = json.dumps([fingerprints, asdict(config), code_version]).encode()
+    content = json.dumps([inputs, asdict(config), code_version]).encode()
     fingerprint = hashlib.sha256(content).hexdigest()
     return f"{target_week}-{config.objective}-{fingerprint[:8]}", fingerprint
 

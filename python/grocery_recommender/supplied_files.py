@@ -62,9 +62,10 @@ def read_lines(path: str, columns: tuple[str, ...]) -> pa.Table:
         fields = [field.strip() or None for field in _fields(line)]
         is_whole = len(fields) == len(columns)
         values = fields if is_whole else [None] * len(columns)
-        rows.append((Path(path).name, number, line, line in seen, is_whole, *values))
+        row = (Path(path).name, number, line, line in seen, is_whole, *values)
+        rows.append(dict(zip(schema.names, row, strict=True)))
         seen.add(line)
-    return pa.table([list(values) for values in zip(*rows, strict=True)] or schema.empty_table().columns, schema=schema)
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _fields(line: str) -> list[str]:

@@ -107,6 +107,18 @@ def test_products_with_equal_scores_are_proposed_by_id() -> None:
     assert proposals == ["p000", "p001", "p002", "p003", "p004", "p000", "p001", "p003", "p004", "p005"]
 
 
+def test_proposals_do_not_depend_on_who_else_is_asked_for() -> None:
+    """Many products lie close together, closer than single precision adds up alike in batches of another size."""
+    generator = np.random.default_rng(6)
+    customers, products = pa.array([f"c{i:03}" for i in range(200)]), pa.array([f"p{i:04}" for i in range(3000)])
+    taste = generator.normal(size=(1, 64)) + generator.normal(size=(200, 64)) / 10
+    likeness = generator.normal(size=(1, 64)) + generator.normal(size=(3000, 64)) / 1e5
+    factors = als.Factors(customers, products, taste.astype(np.float32), likeness.astype(np.float32))
+    seen = pa.table({"customer_id": ["c000"], "product_id": ["p0002"]})
+    together = als.top_unseen(factors, seen, customers, 100)
+    assert together.equals(als.top_unseen(factors, seen, customers, 100, batch_size=1))
+
+
 def test_where_no_product_has_enough_customers_nobody_has_factors_or_proposals() -> None:
     nothing = four_tastes()[0].slice(0, 0)
     stored = als.from_rows(als.rows(als.fit(nothing, CONFIG)))

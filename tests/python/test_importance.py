@@ -103,6 +103,12 @@ def test_runs_that_learnt_from_the_week_are_not_judged_on_it(figures: dict[tuple
     assert judged == {"8-binary"}, json.dumps(sorted(judged))
 
 
+def test_without_examples_nothing_moves_a_prediction(connection: duckdb.DuckDBPyConnection) -> None:
+    nothing = "select * from examples where false"
+    rows = importance.feature_importance(connection, WEEKS, "select * from runs", nothing).to_pylist()
+    assert {row["mean_abs_shap"] for row in rows} == {0.0}
+
+
 def test_without_purchases_there_is_no_permutation_importance(connection: duckdb.DuckDBPyConnection) -> None:
     unbought = "select * replace (false as was_bought) from examples"
     rows = importance.feature_importance(connection, WEEKS, "select * from runs", unbought).to_pylist()

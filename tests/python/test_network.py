@@ -115,6 +115,18 @@ def test_features_that_are_missing_together_say_so_once() -> None:
     assert standardizer.inputs(features).tolist()[0][1:4] == [0, 0, 0]
 
 
+def test_all_of_very_few_examples_teach() -> None:
+    """However the draw falls: otherwise it might leave purchases alone, and nothing to tell them from."""
+    few = replace(
+        examples(2), features=np.ones((2, 1), np.float32), was_bought=np.array([True, False]), weights=np.ones(2)
+    )
+    lessons = Lessons(few)
+    for _ in range(30):
+        lessons.add(few)
+    assert all(was_bought.tolist() == [True, False] for was_bought in lessons._was_bought)
+    assert np.concatenate(lessons._weights).tolist() == [1] * 60
+
+
 def test_all_purchases_teach_and_a_share_of_the_rest_stands_for_it() -> None:
     lessons, data = Lessons(examples()), examples(2, weight=4)
     lessons.add(data)

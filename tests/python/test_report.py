@@ -28,7 +28,7 @@ MARTS = {
         1.0 / (p + 1) as purchase_probability, 'Bought <b>often</b>.' as reason
         from range(3) as t(c), range(1, 6) as s(p)""",
     "shopping_lists": """select 9 as target_week, 'c0' as customer_id, 1 as position, 'p1' as product_id,
-        0.5 as purchase_probability, 2.0 as typical_quantity, 'Every week.' as reason""",
+        0.5 as purchase_probability, 2.0 as typical_quantity, 7 as purchase_cycle_days, 'Every week.' as reason""",
     "personal_flyers": """select 9 as target_week, 'c1' as customer_id, 1 as position, 'p2' as product_id,
         0.4 as purchase_probability, 0.3 as saving, 'On offer.' as reason""",
     "forgotten_items": """select 9 as target_week, '' as customer_id, 1 as position, '' as product_id,
@@ -122,10 +122,25 @@ def test_every_customer_is_there_and_no_product_twice(page: str) -> None:
     assert lists["On offer for you"]["c1"][0][2].startswith("Save 0.3")
 
 
+@pytest.mark.parametrize(
+    ("quantity", "cycle", "note"),
+    [("2.5", "7", "Usually 2 or 3. "), ("2.0", "7", "Usually 2. "), ("41.0", "null", ""), ("1.0", "7", "")],
+)
+def test_what_is_usual_is_no_fraction_and_no_single_purchase(
+    tmp_path: Path, quantity: str, cycle: str, note: str
+) -> None:
+    habits = f"{quantity} as typical_quantity, {cycle} as purchase_cycle_days"
+    lists = f"select * replace ({habits}) from ({MARTS['shopping_lists']})"
+    publishing.publish(duckdb.connect(), MARTS | {"shopping_lists": lists}, tmp_path)
+    ((_, _, said),) = packed(write_report(tmp_path).read_text())["lists"]["This week's list"]["c0"]
+    assert said == f"{note}Every week."
+
+
 def test_lists_are_as_long_as_they_were_published(tmp_path: Path) -> None:
     longer = {
         "shopping_lists": """select 9 as target_week, 'c0' as customer_id, p as position, 'p' || p as product_id,
-            0.5 as purchase_probability, 1.0 as typical_quantity, 'Every week.' as reason from range(1, 61) as t(p)""",
+            0.5 as purchase_probability, 1.0 as typical_quantity, 7 as purchase_cycle_days, 'Every week.' as reason
+            from range(1, 61) as t(p)""",
         "recommendations": """select 9 as target_week, 'c0' as customer_id, p as rank, 'p' || p as product_id,
             0.5 as purchase_probability, 'Often.' as reason from range(1, 131) as t(p)""",
     }

@@ -39,7 +39,8 @@ class Shop:
         self.connection.execute(
             "create table examples as select cast(week as int) as prediction_week, 'c' || n // 10 as customer_id,"
             " 'p' || n as product_id, n % 3 = 0 as was_bought, 1::float as example_weight,"
-            " cast(n % 3 + week as float) as signal from range(100) as pairs(n) cross join range(1, 9) as weeks(week)"
+            " cast(n % 3 + week as float) as signal, cast(n % 7 as float) as known_offer_share"
+            " from range(100) as pairs(n) cross join range(1, 9) as weeks(week)"
         )
 
     def build(self, weeks: list[PredictionWeek], parameters: list[tuple[str, str, float]] = ()) -> list[dict]:
@@ -83,6 +84,19 @@ def test_each_week_says_how_many_weeks_its_runs_learn_from(shop: Shop) -> None:
     weeks = prediction_weeks()
     weeks[-1] = replace(weeks[-1], training_weeks=4)
     assert in_use(shop.build(weeks)) == {5: "[3, 4]", 6: "[4, 5]", 7: "[3, 4, 5, 6]"}
+
+
+def test_nothing_is_learnt_from_offers_for_a_week_whose_offers_nobody_knows(shop: Shop) -> None:
+    """Once they are announced the week gets other models; the weeks before keep theirs."""
+    announced = prediction_weeks()
+    unknown = [*announced[:-1], replace(announced[-1], has_known_offers=False)]
+    rows = shop.build(unknown)
+    with_offers = {row["target_week"]: "known_offer_share" in row["feature_names"] for row in rows}
+    assert with_offers == {5: True, 6: True, 7: False}
+    before = shop.scorers(unknown)
+    shop.build(announced)
+    after = shop.scorers(announced)
+    assert [run == then for run, then in zip(before, after, strict=True)] == [True, True, False]
 
 
 def test_another_week_costs_one_fit_and_leaves_what_a_build_from_nothing_would(shop: Shop) -> None:

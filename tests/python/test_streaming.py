@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import duckdb
 import pyarrow as pa
 import pyarrow.compute
-from grocery_recommender.streaming import Passage, map_in_arrow
+from grocery_recommender.streaming import Passage, map_in_arrow, unchanged
 
 SCHEMA = pa.schema([("number", pa.int64())])
 
@@ -15,10 +15,6 @@ SCHEMA = pa.schema([("number", pa.int64())])
 def doubled(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield pa.RecordBatch.from_arrays([pyarrow.compute.multiply(batch.column("number"), 2)], schema=SCHEMA)
-
-
-def unchanged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield from batches
 
 
 def test_the_passages_follow_each_other_in_the_types_of_the_schema() -> None:

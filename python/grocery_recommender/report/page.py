@@ -71,7 +71,12 @@ def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ``products`` (names), ``lists`` (by name of the list, by customer: rows of product, probability, note).
     """
     (target_week,) = connection.execute("select max(target_week) from marts.recommendations").fetchone()
-    typical = "case when typical_quantity > 1 then concat('Usually ', cast(round(typical_quantity) as int), '. ') end"
+    # Half of the purchases may be of one quantity, half of another; one purchase alone is no habit.
+    typical = (
+        "case when typical_quantity > 1 and purchase_cycle_days is not null then concat('Usually ',"
+        " cast(floor(typical_quantity) as int), case when typical_quantity > floor(typical_quantity)"
+        " then concat(' or ', cast(ceil(typical_quantity) as int)) end, '. ') end"
+    )
     saving = "case when saving > 0 then concat('Save ', saving, '. ') end"
     listed = {
         "This week's list": ("shopping_lists", "position", typical),
