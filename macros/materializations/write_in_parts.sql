@@ -6,7 +6,7 @@
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set intermediate = make_intermediate_relation(target_relation) -%}
-    {%- set backup = make_backup_relation(target_relation, 'table') -%}
+    {%- set backup = make_backup_relation(target_relation, existing.type if existing else 'table') -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ drop_relation_if_exists(load_cached_relation(intermediate)) }}
@@ -17,6 +17,7 @@
         {%- call statement('main') -%}
             {{ drop_weeks(this, weeks.stale, week_column) if weeks.stale else 'select 1' }}
         {%- endcall -%}
+        {%- if config.get('contract').enforced and queries -%}{{ get_assert_columns_equivalent(queries[0]) }}{%- endif -%}
         {%- do append_queries(this, queries) -%}
     {%- else -%}
         {%- call statement('main') -%}

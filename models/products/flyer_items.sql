@@ -1,7 +1,7 @@
 -- The mix rule: the best offers for each customer, at most some of one category, with places that only products new
 -- to the customer may take. Places that no new product fills go to the others.
-{% set rows = var('flyer_items_per_customer') %}
-{% set reserved = (rows * var('flyer_new_item_share')) | round(6) | round(0, 'ceil') | int %}
+{% set rows = var('flyer_items_per_customer') | int %}
+{% set reserved = (rows * (var('flyer_new_item_share') | float)) | round(6) | round(0, 'ceil') | int %}
 
 with
 

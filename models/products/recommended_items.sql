@@ -1,5 +1,6 @@
-{{ config(**keep_history_by('target_week')) }}
+{{ config(pre_hook="{{ clear_target_week() }}", **keep_history_by('target_week')) }}
 
+-- depends_on: {{ ref('dim_weeks') }}
 -- The list of every active customer, the control group's too, so that outcomes can be compared. Past target weeks stay
 -- as they were; only the week that is being made is replaced.
 with

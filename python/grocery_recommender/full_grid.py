@@ -92,6 +92,7 @@ def metrics(scores: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, t
         "log_loss": log_loss(labels, probabilities),
         "brier_score": brier_score_loss(labels, probabilities),
         "expected_calibration_error": expected_calibration_error(probabilities, labels),
+        "observed_to_expected": labels.sum() / probabilities.sum(),
         "f1": f1_score(labels, probabilities >= threshold),
     }
 

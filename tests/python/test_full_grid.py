@@ -59,6 +59,7 @@ def test_performance_of_every_model_on_the_test_week() -> None:
     assert rows["lightgbm_binary", "log_loss"]["metric_value"] == pytest.approx(
         -(np.log(0.7) + 3 * np.log(0.9)) / 4, abs=1e-9
     )
+    assert rows["lightgbm_binary", "observed_to_expected"]["metric_value"] == pytest.approx(1 / (0.7 + 3 * 0.1))
     assert 0.4 < rows["tifu_knn", "auc"]["metric_value"] < 0.6
     assert rows["tifu_knn", "f1_repeat"]["pairs"] < rows["tifu_knn", "f1"]["pairs"] == 400
     assert {r["prediction_week"] for r in rows.values()} == {10}
@@ -71,7 +72,8 @@ def test_pairs_of_which_none_was_bought_get_no_rows(week_role: str) -> None:
         f"update scores set was_bought = false where week_role = '{week_role}' and candidate_source = 'repeat'"
     )
     metrics = {row["metric"] for row in full_grid.performance(connection, query).to_pylist()}
-    assert metrics == {"auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error", "f1"}
+    calibration = {"expected_calibration_error", "observed_to_expected"}
+    assert metrics == {"auc", "average_precision", "log_loss", "brier_score", "f1"} | calibration
     connection.execute(f"update scores set was_bought = false where week_role = '{week_role}'")
     assert full_grid.performance(connection, query).num_rows == 0
     connection.execute(f"delete from scores where week_role = '{week_role}'")

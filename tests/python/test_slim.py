@@ -22,6 +22,7 @@ LIBRARY = "python/grocery_recommender"
         ([f"{LIBRARY}/supplied_files.py"], "--selector changed_with_loading"),
         ([f"{LIBRARY}/als.py", f"{LIBRARY}/ingestion/files.py"], "--selector changed_with_loading"),
         (["dbt_project.yml"], ""),
+        (["macros/materializations/a.sql"], ""),
         (["requirements.txt", f"{LIBRARY}/als.py"], ""),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
@@ -33,6 +34,7 @@ def test_edited_files_choose_the_selector(tmp_path: Path, edited: list[str], sel
 
     files = (
         "models/a.sql",
+        "macros/materializations/a.sql",
         "dbt_project.yml",
         "requirements.txt",
         *(f"{LIBRARY}/{name}" for name in ("als.py", "supplied_files.py", "ingestion/files.py")),
@@ -51,6 +53,14 @@ def test_edited_files_choose_the_selector(tmp_path: Path, edited: list[str], sel
     slim = subprocess.run([tmp_path / ".ci/slim", tmp_path, "HEAD"], capture_output=True, text=True, check=True)
     state = f" {selection} --state {tmp_path}" if selection else ""
     assert slim.stdout == f"build{state}\n"
+
+
+def test_ranges_of_features_are_looked_at_whatever_was_edited() -> None:
+    written = yaml.safe_load((PROJECT / "selectors.yml").read_text())["selectors"]
+    selectors = SelectorDict.parse_from_selectors_list(written)
+    ranges = {"method": "test_name", "value": "features_in_range"}
+    assert ranges in selectors["changed"]["definition"]["union"]
+    assert selectors["changed"]["definition"] in selectors["changed_with_learning"]["definition"]["union"]
 
 
 def test_what_learns_is_made_after_an_edit_of_loading_too() -> None:

@@ -61,6 +61,12 @@ def test_a_wrong_var_is_named(tmp_path: Path, variables: dict[str, object], mess
             ("--inline", "select {% if execute %}{{ customer_slices('select 5') | length }}{% endif %}"),
             "select 3",
         ),
+        # A product of floats that is a hair above seven reserves no eighth place.
+        (
+            {"flyer_items_per_customer": "25", "flyer_new_item_share": "0.28"},
+            ("--select", "flyer_items"),
+            "<= 7 as is_reserved",
+        ),
     ],
     ids=lambda case: next(iter(case)) if isinstance(case, dict) else "",
 )

@@ -1,6 +1,6 @@
 {{ config(**replace_by('file_name')) }}
 
--- A file whose content is unchanged keeps its row, and so the time at which it was first loaded.
+-- A file whose content is unchanged, and counts the same, keeps its row, and so the time at which it was first loaded.
 with
 
 parsed_lines as (
@@ -36,5 +36,10 @@ final as (
 
 select * from final
 {% if is_incremental() %}
-    where content_hash not in (select content_hash from {{ this }})
+    where not exists (
+        select 1 from {{ this }} as stored
+        where stored.content_hash = final.content_hash
+            and stored.lines = final.lines
+            and stored.duplicates = final.duplicates
+    )
 {% endif %}
