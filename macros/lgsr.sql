@@ -2,7 +2,8 @@
    else. #}
 {% macro create_line_rules() -%}
     create or replace temp macro line_rejection_reason(
-        product_id, basket_id, quantity, spend, purchased_on, starts_on, ends_on, excluded_department_id
+        product_id, basket_id, quantity, spend, purchased_on, starts_on, ends_on, excluded_department_id,
+        excluded_category_id
     ) as {{ line_rejection_reason() }}
 {%- endmacro %}
 

@@ -7,8 +7,8 @@
 
 {# The rules that a line of any retailer must pass. The first that fails is the reason that stands in
    marts.rejected_rows; null is a good line. A line needs product_id, basket_id, quantity, spend and purchased_on, the
-   calendar's starts_on and ends_on of its week, and excluded_department_id, its department if that stands in the seed
-   excluded_departments. #}
+   calendar's starts_on and ends_on of its week, and excluded_department_id and excluded_category_id, its department and
+   category if they stand in the seeds excluded_departments and excluded_categories. #}
 {% macro line_rejection_reason() -%}
     case
         when product_id is null then 'missing_product'
@@ -23,6 +23,7 @@
         -- No column of prices holds what one piece would cost.
         when spend >= 1e9 * quantity then 'invalid_spend'
         when excluded_department_id is not null then 'excluded_department'
+        when excluded_category_id is not null then 'excluded_category'
     end
 {%- endmacro %}
 

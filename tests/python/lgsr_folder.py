@@ -141,7 +141,7 @@ def connect(database: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(database))
     connection.execute(
         "create temp macro line_rejection_reason(product_id, basket_id, quantity, spend, purchased_on, starts_on, "
-        f"ends_on, excluded_department_id) as {rejection_rules()}"
+        f"ends_on, excluded_department_id, excluded_category_id) as {rejection_rules()}"
     )
     return connection
 
@@ -151,6 +151,7 @@ def load(
     folder: Folder,
     max_rejected_share: float = 0.01,
     excluded_departments: Iterable[str] = (),
+    excluded_categories: Iterable[str] = (),
 ) -> dict[str, dict[str, int]]:
     """Load the folder in one transaction.
 
@@ -163,7 +164,7 @@ def load(
     try:
         weeks = ingestion.read_calendar(folder.path)
         config = ingestion.LoadConfig(str(folder.path), max_rejected_share)
-        ingestion.load_files(connection, config, weeks, excluded_departments)
+        ingestion.load_files(connection, config, weeks, excluded_departments, excluded_categories)
     except BaseException:
         connection.rollback()
         raise

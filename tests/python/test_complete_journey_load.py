@@ -53,3 +53,20 @@ def test_a_line_that_cannot_be_read_repeats_none(tmp_path: Path) -> None:
         "select line_number, reason from staging.stg_complete_journey__rejected_lines order by 1"
     )
     assert rejected == [(1, "unknown_week"), (2, "unknown_week")]
+
+
+def test_lines_of_excluded_departments_and_categories_are_rejected(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "shop", 3)
+    for name, change in {
+        "transactions": "product_id + basket_id - 3 as product_id",
+        "products": "unnest([4, 5, 6]) as product_id, unnest(['GROCERY', 'FUEL', 'DRUG GM']) as department,"
+        " unnest(['TICKETS', 'TICKETS', 'TICKETS']) as product_category",
+    }.items():
+        rows = duckdb.sql(f"select * replace ({change}) from read_parquet('{folder}/{name}.parquet')").to_arrow_table()
+        duckdb.from_arrow(rows).write_parquet(str(folder / f"{name}.parquet"))
+    warehouse = Warehouse(tmp_path, {"complete_journey_path": str(folder)})
+    warehouse.build("+stg_complete_journey__checked_lines", with_tests=False)
+    lines = warehouse.query(
+        "select product_id, rejection_reason from staging.stg_complete_journey__checked_lines order by 1"
+    )
+    assert lines == [("4", None), ("5", "excluded_department"), ("6", "excluded_category")]

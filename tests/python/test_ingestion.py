@@ -269,12 +269,20 @@ def test_equal_lines_of_two_files_are_no_repeats(folder, warehouse):
     assert [count["duplicates"] for count in counts.values()] == [0, 0]
 
 
-def test_excluded_departments_are_rejected_and_an_edited_list_takes_effect(folder, warehouse):
-    lines = [make_line(WEEK, number, PROD_CODE_30="FUEL" if number < 5 else "G00001") for number in range(LINES)]
-    folder.write_week(WEEK, lines)
+@pytest.mark.parametrize(
+    ("level", "excluded", "reason"),
+    [
+        ("PROD_CODE_30", {"excluded_departments": ["FUEL"]}, "excluded_department"),
+        ("PROD_CODE_20", {"excluded_categories": ["FUEL"]}, "excluded_category"),
+    ],
+)
+def test_what_is_excluded_is_rejected_and_an_edited_list_takes_effect(folder, warehouse, level, excluded, reason):
+    folder.write_week(
+        WEEK, [make_line(WEEK, number, **({level: "FUEL"} if number < 5 else {})) for number in range(LINES)]
+    )
     assert load(warehouse, folder)[NAME]["rejected"] == 0
     loaded_at = warehouse.execute("select loaded_at from landing.lgsr_files").fetchall()
-    assert load(warehouse, folder, excluded_departments=["FUEL"])[NAME]["reasons"] == {"excluded_department": 5}
+    assert load(warehouse, folder, max_rejected_share=0, **excluded)[NAME]["reasons"] == {reason: 5}
     assert warehouse.execute("select loaded_at from landing.lgsr_files").fetchall() == loaded_at
     assert load(warehouse, folder)[NAME]["loaded"] == LINES
 

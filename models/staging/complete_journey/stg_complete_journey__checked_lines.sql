@@ -28,6 +28,14 @@ excluded_departments as (
 
 ),
 
+excluded_categories as (
+
+    select category_id as excluded_category_id
+    from {{ ref('excluded_categories') }}
+    where retailer = 'complete_journey'
+
+),
+
 with_context as (
 
     select
@@ -35,6 +43,7 @@ with_context as (
         weeks.starts_on,
         weeks.ends_on,
         excluded_departments.excluded_department_id,
+        excluded_categories.excluded_category_id,
         row_number() over (
             partition by
                 parsed_lines.basket_id, parsed_lines.product_id, parsed_lines.customer_id, parsed_lines.store_id,
@@ -49,6 +58,7 @@ with_context as (
     left join weeks on parsed_lines.week = weeks.week
     left join products on parsed_lines.product_id = products.product_id
     left join excluded_departments on products.department_id = excluded_departments.excluded_department_id
+    left join excluded_categories on products.category_id = excluded_categories.excluded_category_id
 
 ),
 

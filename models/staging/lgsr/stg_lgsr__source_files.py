@@ -9,4 +9,5 @@ def model(dbt, session):
     )
     weeks = dbt.ref("stg_lgsr__weeks").sql_query()
     excluded_departments = dbt.ref("excluded_departments").sql_query()
-    return ingestion.load(session, config, weeks, excluded_departments)
+    excluded_categories = dbt.ref("excluded_categories").sql_query()
+    return ingestion.load(session, config, weeks, excluded_departments, excluded_categories)

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 LOADER_VERSION = 3
 BATCH_BYTES = 128 << 20
 LINES_PER_CHUNK = 32_768
-POLICY_REASONS = ("quantity_not_positive", "excluded_department")
+POLICY_REASONS = ("quantity_not_positive", "excluded_department", "excluded_category")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,9 @@ class RawLines:
         return reader.__arrow_c_stream__(requested_schema)
 
 
-def load(session: Any, config: LoadConfig, weeks_sql: str, excluded_departments_sql: str) -> Any:
+def load(
+    session: Any, config: LoadConfig, weeks_sql: str, excluded_departments_sql: str, excluded_categories_sql: str
+) -> Any:
     """Load what is new or changed in the folder, whatever the engine of the dbt Python model: see `load_files`.
 
     Parameters
@@ -117,16 +119,20 @@ def load(session: Any, config: LoadConfig, weeks_sql: str, excluded_departments_
     session
         The model's session. Spark lets a DuckDB of its own load the files, and takes over what has landed.
     config : LoadConfig
-    weeks_sql, excluded_departments_sql : str
-        Queries for ``stg_lgsr__weeks`` and ``excluded_departments``.
+    weeks_sql, excluded_departments_sql, excluded_categories_sql : str
+        Queries for ``stg_lgsr__weeks`` and the two seeds.
     """
     weeks = session.sql(f"select week, starts_on, ends_on from ({weeks_sql}) order by week").fetchall()
-    excluded = session.sql(f"select department_id from ({excluded_departments_sql}) where retailer = 'lgsr'").fetchall()
+
+    def excluded(column: str, seed_sql: str) -> list[str]:
+        return [row[0] for row in session.sql(f"select {column} from ({seed_sql}) where retailer = 'lgsr'").fetchall()]
+
     land = partial(
         load_files,
         config=config,
         weeks=[Week(*row) for row in weeks],
-        excluded_departments=[department for (department,) in excluded],
+        excluded_departments=excluded("department_id", excluded_departments_sql),
+        excluded_categories=excluded("category_id", excluded_categories_sql),
     )
     return land(session) if isinstance(session.cursor(), duckdb.DuckDBPyConnection) else session.land(land)
 
@@ -136,14 +142,15 @@ def load_files(
     config: LoadConfig,
     weeks: list[Week],
     excluded_departments: Iterable[str] = (),
+    excluded_categories: Iterable[str] = (),
 ) -> duckdb.DuckDBPyRelation:
     """Load what is new or changed in the folder, all of it or nothing.
 
-    A file is loaded again when its content, the days of its week, the excluded departments, the rejection rules, the
-    SQL of a load or `LOADER_VERSION` differ from when it was loaded; one that has vanished keeps its lines, with a
-    warning. Whether its content may differ is judged by size and time of last writing; only when one of them differs is
-    the file read and hashed. A file that was overwritten with as many bytes and the old time of writing therefore goes
-    unnoticed until a full refresh.
+    A file is loaded again when its content, the days of its week, what is excluded, the rejection rules, the SQL of
+    a load or `LOADER_VERSION` differ from when it was loaded; one that has vanished keeps its lines, with a
+    warning. Whether its content may differ is judged by size and time of last writing; only when one of them
+    differs is the file read and hashed. A file that was overwritten with as many bytes and the old time of writing
+    therefore goes unnoticed until a full refresh.
 
     Parameters
     ----------
@@ -152,8 +159,8 @@ def load_files(
     config : LoadConfig
     weeks : list of Week
         The fiscal calendar, in order.
-    excluded_departments : iterable of str
-        Departments whose lines are rejected.
+    excluded_departments, excluded_categories : iterable of str
+        Departments and categories whose lines are rejected.
 
     Returns
     -------
@@ -171,7 +178,10 @@ def load_files(
     if _transaction_id(connection) != _transaction_id(connection):
         raise RuntimeError("load_files needs a transaction around it: begin one, and commit it afterwards.")
     folder = existing_folder(config.lgsr_path)
-    excluded = sorted(set(excluded_departments))
+    excluded = {
+        "excluded_departments": sorted(set(excluded_departments)),
+        "excluded_categories": sorted(set(excluded_categories)),
+    }
     connection.execute(statements.LANDING)
     ledger = _read_ledger(connection)
     files, others = transaction_files.list_files(folder)
@@ -223,10 +233,10 @@ def _rejection_rules(connection: duckdb.DuckDBPyConnection) -> str:
     return rows[0][0]
 
 
-def _rules_hash(week: Week, excluded_departments: list[str], rules: str) -> str:
+def _rules_hash(week: Week, excluded: dict[str, list[str]], rules: str) -> str:
     """Fingerprint of everything but the file that decides how its lines are judged."""
     reading = [LOADER_VERSION, statements.FIND_REPEATS, statements.LAND_GOOD_LINES, statements.LAND_CODES]
-    parts = [reading, week.as_row(), excluded_departments, rules]
+    parts = [reading, week.as_row(), excluded, rules]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -339,7 +349,8 @@ def _warn_of_old_verdicts(
         if entry.week not in present and entry.rules_hash != rules_hashes[entry.week]:
             logger.warning(
                 "%s has vanished, and its lines are kept as they were judged, though the days of its week, the "
-                "excluded departments or the rules for lines are others now: put it back to have them judged anew.",
+                "departments or categories that are excluded, or the rules for lines are others now: put it back to "
+                "have them judged anew.",
                 entry.file_name,
             )
 
@@ -397,7 +408,7 @@ def _load_batch(
     batch: list[tuple[PendingFile, FileContent]],
     max_rejected_share: float,
     known_weeks: list[int],
-    excluded_departments: list[str],
+    excluded: dict[str, list[str]],
 ) -> None:
     """Judge and land the lines of some files.
 
@@ -416,7 +427,7 @@ def _load_batch(
         "starts_on": [file.week.starts_on for file in files],
         "ends_on": [file.week.ends_on for file in files],
         "known_weeks": known_weeks,
-        "excluded_departments": excluded_departments,
+        **excluded,
     }
     policy_reasons = list(POLICY_REASONS)
 
@@ -505,7 +516,8 @@ def _describe_emptiness(file: PendingFile, lines: int, reasons: list[tuple[str, 
     """Say why nothing of a file is left."""
     return (
         f"{file.file.name}: all {lines} lines are rejected, repeats left out ({_list_reasons(reasons)}): it would read "
-        "as nobody bought anything that week. Mend the file, or the seed excluded_departments if that is the reason."
+        "as nobody bought anything that week. Mend the file, or the seed excluded_departments or excluded_categories "
+        "if that is the reason."
     )
 
 

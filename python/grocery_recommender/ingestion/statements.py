@@ -170,7 +170,10 @@ with_context as (
         if(is_known_week, $ends_on[file_index + 1], null) as ends_on,
         if(
             list_contains(cast($excluded_departments as varchar[]), department_id), department_id, null
-        ) as excluded_department_id
+        ) as excluded_department_id,
+        if(
+            list_contains(cast($excluded_categories as varchar[]), category_id), category_id, null
+        ) as excluded_category_id
     from named
 
 ),
@@ -188,7 +191,8 @@ judged as (
                 when is_known_week and week <> file_week then 'week_of_another_file'
             end,
             line_rejection_reason(
-                product_id, basket_id, quantity, spend, purchased_on, starts_on, ends_on, excluded_department_id
+                product_id, basket_id, quantity, spend, purchased_on, starts_on, ends_on, excluded_department_id,
+                excluded_category_id
             )
         ) as reason
     from with_context
