@@ -103,7 +103,9 @@ def fit_runs(
         )
     code_version = run_variables(Path.cwd())["learning_code_version"]
     boosters = [classifier.configured(config, parameters) for config in MODELS]
-    stored = {run["model_run_id"]: run | {"is_in_use": False} for run in _stored_runs(connection, dbt.this)}
+    but_texts = [name for name in SCHEMA.names if name != "model_text"]
+    runs_before = _stored_runs(connection, dbt.this, but_texts)
+    stored = {run["model_run_id"]: run | {"is_in_use": False} for run in runs_before}
     for target_week in sorted({week.fitted_for_week for week in weeks if week.fitted_for_week is not None}):
         position = next(n for n, week in enumerate(weeks) if week.prediction_week == target_week)
         learnt_from = weeks[max(position - weeks[position].training_weeks, 0) : position]
@@ -118,7 +120,9 @@ def fit_runs(
             report(f"classifier: the stored run of week {target_week} fits its inputs, nothing to learn")
         for run_id in run_ids:
             stored[run_id]["is_in_use"] = True
-    return pa.Table.from_pylist(list(stored.values()), schema=SCHEMA)
+    # Texts of all runs that ever were, as large as a fit after some years: read when no fit needs the memory.
+    texts = {run["model_run_id"]: run for run in _stored_runs(connection, dbt.this, ["model_run_id", "model_text"])}
+    return pa.Table.from_pylist([texts.get(run_id, {}) | run for run_id, run in stored.items()], schema=SCHEMA)
 
 
 def _fit(
@@ -271,9 +275,10 @@ def _run_id(
     return f"{target_week}-{config.objective}-{fingerprint[:8]}", fingerprint
 
 
-def _stored_runs(connection: Any, table: Any) -> list[dict[str, Any]]:
+def _stored_runs(connection: Any, table: Any, columns: list[str]) -> list[dict[str, Any]]:
     # Lists of past weeks name their runs: those that another release stored stay, with the columns that they have.
-    columns = [name for name in SCHEMA.names if name in stored_columns(connection, table)]
+    there = stored_columns(connection, table)
+    columns = [name for name in columns if name in there]
     if "model_run_id" not in columns:
         return []
     return connection.sql(f"select {', '.join(columns)} from {table}").to_arrow_table().to_pylist()

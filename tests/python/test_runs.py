@@ -103,6 +103,7 @@ def test_another_week_costs_one_fit_and_leaves_what_a_build_from_nothing_would(s
     first = shop.build(prediction_weeks(latest=7))
     second = shop.build(prediction_weeks(latest=8))
     assert {row["target_week"] for row in second[len(first) :]} == {8}
+    assert [row | {"is_in_use": None} for row in second[: len(first)]] == [row | {"is_in_use": None} for row in first]
     from_nothing = Shop().build(prediction_weeks(latest=8))
     texts = [
         {row["model_run_id"]: row["model_text"] for row in rows if row["is_in_use"]} for rows in (second, from_nothing)
