@@ -10,6 +10,7 @@ import pyarrow.compute
 
 from grocery_recommender import confidence
 from grocery_recommender.performance import SCHEMA
+from grocery_recommender.prediction_weeks import PredictionWeek
 
 METRICS = {
     "recall": "recall",
@@ -26,36 +27,41 @@ NO_BOUNDS = {"lower_bound": None, "upper_bound": None}
 BASELINES = ("tifu_knn", "decayed_frequency", "personal_frequency", "user_knn", "popularity", "als")
 
 
-def performance(connection: Any, metrics_sql: str) -> pa.Table:
+def performance(connection: Any, weeks: list[PredictionWeek], metrics_sql: str) -> pa.Table:
     """Means of the ranking metrics over customers, with bootstrap intervals.
 
     Parameters
     ----------
     connection
         Where ``metrics_sql`` can be run.
+    weeks
+        The prediction weeks, in order of time.
     metrics_sql
-        Query for ``ml.ranking_metrics``: per customer, of one or more test weeks.
+        Query for ``ml.ranking_metrics``: per customer, of the test week and of earlier ones.
 
     Returns
     -------
     pyarrow.Table
-        In ``SCHEMA``. Protocol ``ranking`` is the latest week; ``ranking_pooled`` are all weeks together, where there
-        are several, under the latest one: each customer's week weighs the same, and a customer is drawn with all
-        weeks. Its metric ``weeks`` says how many. Metrics are named ``ndcg@10``, or ``ndcg@10_new`` for a scope;
-        ``…_gain`` is the relative difference to the best baseline in the same metric and weeks, whose interval is that
-        of the paired bootstrap; it has no bounds where the baseline hits nothing in some draw, as of few customers.
+        In ``SCHEMA``, none where nobody was measured in the test week: under an earlier week the figures would take the
+        place of all that the mart has kept of it. Protocol ``ranking`` is the test week; ``ranking_pooled`` are all
+        weeks together, where there are several, under the test week: each customer's week weighs the same, and a
+        customer is drawn with all weeks. Its metric ``weeks`` says how many. Metrics are named ``ndcg@10``, or
+        ``ndcg@10_new`` for a scope; ``…_gain`` is the relative difference to the best baseline in the same metric and
+        weeks, whose interval is that of the paired bootstrap; it has no bounds where the baseline hits nothing in some
+        draw, as of few customers.
     """
-    weeks = sorted(
+    test_week = next(week.prediction_week for week in weeks if week.week_role == "test")
+    counted = sorted(
         week for (week,) in connection.sql(f"select distinct prediction_week from ({metrics_sql})").fetchall()
     )
-    if not weeks:
+    if test_week not in counted:
         return SCHEMA.empty_table()
-    protocols = {"ranking": weeks[-1:]}
-    if len(weeks) > 1:
-        protocols["ranking_pooled"] = weeks
+    protocols = {"ranking": [test_week]}
+    if len(counted) > 1:
+        protocols["ranking_pooled"] = counted
     out = []
     for protocol, measured in protocols.items():
-        label = {"prediction_week": weeks[-1], "week_role": "test", "protocol": protocol}
+        label = {"prediction_week": test_week, "week_role": "test", "protocol": protocol}
         # A row for each customer, however many weeks there are: they become more with every build.
         summed = ", ".join(f"sum({column}) as {column}" for column in ("candidates", *METRICS.values()))
         rows = connection.sql(
@@ -68,17 +74,21 @@ def performance(connection: Any, metrics_sql: str) -> pa.Table:
             out += [label | row for row in _scope_performance(in_scope, "" if scope == "all" else f"_{scope}")]
         if protocol == "ranking_pooled":
             one_length = [row for row in out if row["protocol"] == protocol and row["metric"] == SIZED_BY]
-            out += [row | {"metric": "weeks", "metric_value": len(weeks)} | NO_BOUNDS for row in one_length]
+            out += [row | {"metric": "weeks", "metric_value": len(counted)} | NO_BOUNDS for row in one_length]
     return pa.Table.from_pylist(out, schema=SCHEMA)
 
 
-def published_performance(connection: Any, published_sql: str, metrics_sql: str) -> pa.Table:
+def published_performance(
+    connection: Any, weeks: list[PredictionWeek], published_sql: str, metrics_sql: str
+) -> pa.Table:
     """The lists as they were published, against the baselines of the same weeks.
 
     Parameters
     ----------
     connection
         Where the queries can be run.
+    weeks
+        The prediction weeks, in order of time.
     published_sql
         Query for ``products.published_metrics``.
     metrics_sql
@@ -93,13 +103,10 @@ def published_performance(connection: Any, published_sql: str, metrics_sql: str)
     columns = "prediction_week, model_name, scope, cutoff, customer_id, candidates, " + ", ".join(METRICS.values())
     measured = performance(
         connection,
+        weeks,
         f"""
         with measured as (select {columns} from ({metrics_sql})),
-        lists as (select {columns} from ({published_sql})),
-        published as (
-            select * from lists
-            where (select max(prediction_week) from lists) = (select max(prediction_week) from measured)
-        )
+        published as (select {columns} from ({published_sql}))
         select * from published
         union all
         select * from measured where prediction_week in (select prediction_week from published)

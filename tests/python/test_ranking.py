@@ -5,6 +5,12 @@ from __future__ import annotations
 import duckdb
 import pytest
 from grocery_recommender import ranking
+from grocery_recommender.prediction_weeks import PredictionWeek
+
+
+def weeks_up_to(test_week: int) -> list[PredictionWeek]:
+    roles = {test_week - 1: "validation", test_week: "test", test_week + 1: "score"}
+    return [PredictionWeek(week, week, role, 1, week - 1, week, "", "") for week, role in roles.items()]
 
 
 def test_performance_of_models_scopes_and_lengths() -> None:
@@ -25,7 +31,7 @@ def test_performance_of_models_scopes_and_lengths() -> None:
     )
     rows = {
         (row["model_name"], row["metric"]): row
-        for row in ranking.performance(connection, "select * from metrics").to_pylist()
+        for row in ranking.performance(connection, weeks_up_to(12), "select * from metrics").to_pylist()
     }
     learnt = rows["lightgbm_lambdarank", "ndcg@10"]
     assert learnt["metric_value"] == pytest.approx(0.45)
@@ -56,7 +62,7 @@ def test_a_gain_over_a_baseline_that_some_draws_do_not_know_has_no_bounds() -> N
     )
     rows = {
         (row["model_name"], row["metric"]): row
-        for row in ranking.performance(connection, "select * from metrics").to_pylist()
+        for row in ranking.performance(connection, weeks_up_to(12), "select * from metrics").to_pylist()
     }
     gain = rows["lightgbm_lambdarank", "ndcg@10_new_gain"]
     assert (gain["metric_value"], gain["lower_bound"], gain["upper_bound"]) == (pytest.approx(0.5), None, None)
@@ -67,7 +73,22 @@ def test_a_gain_over_a_baseline_that_some_draws_do_not_know_has_no_bounds() -> N
 
 def test_no_customers_give_no_rows() -> None:
     query = "select 1 as prediction_week, '' as customer_id where false"
-    assert ranking.performance(duckdb.connect(), query).num_rows == 0
+    assert ranking.performance(duckdb.connect(), weeks_up_to(12), query).num_rows == 0
+
+
+def test_a_test_week_without_shoppers_gives_no_figures_to_the_week_before() -> None:
+    """The mart would forget all else that it has kept of that week."""
+    connection = duckdb.connect()
+    values = ", ".join(f"0.5::double as {column}" for column in ranking.METRICS.values())
+    measured = f"""
+        select 11 as prediction_week, model_name, 'all' as scope, 10 as cutoff, 'ann' as customer_id, 10 as candidates,
+            {values}
+        from (select unnest({list(ranking.BASELINES)}) as model_name)
+    """
+    assert ranking.performance(connection, weeks_up_to(12), measured).num_rows == 0
+    published = f"select * replace ('published' as model_name) from ({measured})"
+    assert ranking.published_performance(connection, weeks_up_to(12), published, measured).num_rows == 0
+    assert ranking.published_performance(connection, weeks_up_to(11), published, measured).num_rows > 0
 
 
 def test_weeks_are_pooled_with_whole_customers() -> None:
@@ -89,7 +110,7 @@ def test_weeks_are_pooled_with_whole_customers() -> None:
     )
     rows = {
         (row["protocol"], row["model_name"], row["metric"]): row
-        for row in ranking.performance(connection, "select * from metrics").to_pylist()
+        for row in ranking.performance(connection, weeks_up_to(12), "select * from metrics").to_pylist()
     }
     assert {(row["prediction_week"], row["week_role"]) for row in rows.values()} == {(12, "test")}
     latest = rows["ranking", "lightgbm_lambdarank", "ndcg@10"]
@@ -119,7 +140,7 @@ def test_what_is_read_grows_with_customers_and_not_with_their_weeks(monkeypatch:
     monkeypatch.setattr(
         ranking, "_scope_performance", lambda rows, scope: read.append(len(rows)) or of_scope(rows, scope)
     )
-    ranking.performance(connection, "select * from metrics")
+    ranking.performance(connection, weeks_up_to(19), "select * from metrics")
     assert read == [len(ranking.BASELINES)] * 2
 
 
@@ -136,7 +157,9 @@ def test_published_lists_are_held_against_the_baselines_of_their_weeks() -> None
         from (values (12, 'published', 0.375::double)) as w(prediction_week, model_name, value), range(3) as r(i)
         """
     )
-    rows = ranking.published_performance(connection, "select * from published", "select * from metrics").to_pylist()
+    rows = ranking.published_performance(
+        connection, weeks_up_to(12), "select * from published", "select * from metrics"
+    ).to_pylist()
     assert {(row["protocol"], row["model_name"]) for row in rows} == {("ranking", "published")}
     figures = {row["metric"]: row["metric_value"] for row in rows}
     assert (figures["ndcg@10"], figures["ndcg@10_gain"]) == pytest.approx((0.375, 0.5))
@@ -156,10 +179,10 @@ def test_without_lists_for_the_test_week_the_published_ones_have_no_figures() ->
         from (values (50, 'published'), (51, 'published')) as w(prediction_week, model_name), range(3) as r(i)
         """
     )
-    metrics = "select * from metrics"
-    assert ranking.published_performance(connection, "select * from published", metrics).num_rows == 0
+    published, metrics = "select * from published", "select * from metrics"
+    assert ranking.published_performance(connection, weeks_up_to(53), published, metrics).num_rows == 0
     until_51 = ranking.published_performance(
-        connection, "select * from published", f"{metrics} where prediction_week < 53"
+        connection, weeks_up_to(51), published, f"{metrics} where prediction_week < 53"
     )
     assert {(row["prediction_week"], row["protocol"]) for row in until_51.to_pylist()} == {
         (51, "ranking"),
