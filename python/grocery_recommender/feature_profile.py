@@ -69,7 +69,7 @@ def feature_profile(
         to all of them; ``squared_correlation`` is that with ``was_bought``, null in the scoring week, where nobody
         knows; ``population_stability_index`` is against the training weeks (below .1 is steady, above .25 has
         shifted); clusters are those of the training weeks, numbered by their strongest member, and null for a feature
-        that never varies.
+        that does not vary in the training weeks.
     """
     samples = _samples(connection, weeks, ("train", "validation", "test"), *examples)
     samples |= _samples(connection, weeks, ("score",), *candidates)

@@ -118,13 +118,18 @@ def test_every_customer_is_there_and_no_product_twice(page: str) -> None:
     assert [len(lists["You may also like"][c]) for c in ("c0", "c1", "c2")] == [4, 4, 5]
     ((product, probability, note),) = lists["This week's list"]["c0"]
     assert (content["products"][product].endswith("p1"), probability) == (True, 0.5)
-    assert note == "Usually 2. Every week."
+    assert note == "About 2 at a time. Every week."
     assert lists["On offer for you"]["c1"][0][2].startswith("Save 0.3")
 
 
 @pytest.mark.parametrize(
     ("quantity", "cycle", "note"),
-    [("2.5", "7", "Usually 2 or 3. "), ("2.0", "7", "Usually 2. "), ("41.0", "null", ""), ("1.0", "7", "")],
+    [
+        ("2.5", "7", "About 2 or 3 at a time. "),
+        ("2.0", "7", "About 2 at a time. "),
+        ("41.0", "null", ""),
+        ("1.0", "7", ""),
+    ],
 )
 def test_what_is_usual_is_no_fraction_and_no_single_purchase(
     tmp_path: Path, quantity: str, cycle: str, note: str
@@ -161,6 +166,18 @@ def test_what_is_missing_is_said(page: str) -> None:
     assert "No recommended week is in yet" in page
     assert "leads the best simple rule by +20.0%" in page
     assert page.count("<svg") == 3
+
+
+def test_what_lies_behind_does_not_lead(tmp_path: Path) -> None:
+    behind = f"select * replace (-metric_value as metric_value) from ({MARTS['model_performance']})"
+    publishing.publish(duckdb.connect(), MARTS | {"model_performance": behind}, tmp_path)
+    assert "lies behind the best simple rule by -20.0%" in write_report(tmp_path).read_text()
+
+
+def test_data_may_look_like_a_place_of_the_template(tmp_path: Path) -> None:
+    files = MARTS["row_reconciliation"].replace("'a.csv'", "unnest(['b.csv', '{{customers}}.csv'])")
+    publishing.publish(duckdb.connect(), MARTS | {"row_reconciliation": files}, tmp_path)
+    assert "<td>{{customers}}.csv</td>" in write_report(tmp_path).read_text()
 
 
 def test_a_lead_without_bounds_is_said_without_them(tmp_path: Path) -> None:

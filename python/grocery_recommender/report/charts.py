@@ -11,8 +11,8 @@ import vl_convert
 
 from grocery_recommender.ranking import BASELINES
 
-# Legible on light and on dark paper alike.
-INK, ACCENT, QUIET = "#7a7f87", "#2f7d6b", "#a9b4bd"
+# Seen on light and on dark paper alike; the page colours text and intervals by its paper.
+INK, ACCENT, QUIET = "#7a7f87", "#2f7d6b", "#838d96"
 CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": "Georgia, serif",

@@ -7,6 +7,7 @@ import gzip
 import html
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def write_report(folder: Path) -> Path:
     if not serving.exists():
         raise FileNotFoundError(f"nothing is published in {folder}: run `dbt build` first, or name another folder")
     with duckdb.connect(str(serving), read_only=True) as connection:
-        page = TEMPLATE.read_text()
-        for name, content in {
+        content = {
             "title": _title(connection),
+            "size": _size(connection),
             "ranking": _ranking(connection),
             "outcomes": _outcomes(connection),
             "calibration": _calibration(connection),
@@ -51,8 +52,9 @@ def write_report(folder: Path) -> Path:
             "drift": _drift(connection),
             "quality": _quality(connection),
             "customers": _packed(customer_lists(connection)),
-        }.items():
-            page = page.replace("{{" + name + "}}", content)
+        }
+    # In one pass: what comes from data may look like a place of the template.
+    page = re.sub(r"{{(\w+)}}", lambda place: content[place[1]], TEMPLATE.read_text())
     path = folder / "report.html"
     unfinished = folder / publishing.UNFINISHED_REPORT
     unfinished.write_text(page)
@@ -71,11 +73,11 @@ def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ``products`` (names), ``lists`` (by name of the list, by customer: rows of product, probability, note).
     """
     (target_week,) = connection.execute("select max(target_week) from marts.recommendations").fetchone()
-    # Half of the purchases may be of one quantity, half of another; one purchase alone is no habit.
+    # A median, which may lie between two purchases; one purchase alone is no habit.
     typical = (
-        "case when typical_quantity > 1 and purchase_cycle_days is not null then concat('Usually ',"
+        "case when typical_quantity > 1 and purchase_cycle_days is not null then concat('About ',"
         " cast(floor(typical_quantity) as int), case when typical_quantity > floor(typical_quantity)"
-        " then concat(' or ', cast(ceil(typical_quantity) as int)) end, '. ') end"
+        " then concat(' or ', cast(ceil(typical_quantity) as int)) end, ' at a time. ') end"
     )
     saving = "case when saving > 0 then concat('Save ', saving, '. ') end"
     listed = {
@@ -103,7 +105,7 @@ def customer_lists(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             if (customer, product) in shown and mart == "recommendations":
                 continue  # the list above has it
             shown.add((customer, product))
-            row = [position.setdefault(product, len(position)), round(float(probability), 3), note]
+            row = [position.setdefault(product, len(position)), round(float(probability), 5), note]
             lists[title].setdefault(customer, []).append(row)
     return {"products": [f"{names.get(product, product)} · {product}" for product in position], "lists": lists}
 
@@ -114,11 +116,16 @@ def _packed(content: dict[str, Any]) -> str:
 
 
 def _title(connection: duckdb.DuckDBPyConnection) -> str:
-    week, customers, rows = connection.execute(
-        "select max(target_week), count(distinct customer_id), count(*) from marts.recommendations"
+    (week,) = connection.execute("select max(target_week) from marts.recommendations").fetchone()
+    return f"Week {week}"
+
+
+def _size(connection: duckdb.DuckDBPyConnection) -> str:
+    customers, rows = connection.execute(
+        "select count(distinct customer_id), count(*) from marts.recommendations"
         " where target_week = (select max(target_week) from marts.recommendations)"
     ).fetchone()
-    return f"Week {week}: {customers:,} customers, {rows:,} recommendations"
+    return f"{customers:,} customers, {rows:,} recommendations"
 
 
 def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
@@ -136,7 +143,8 @@ def _ranking(connection: duckdb.DuckDBPyConnection) -> str:
     sentence = f"<p>Measured on week {ndcg['prediction_week'].iloc[0]}, which no model had seen."
     if len(gain):
         row = gain.iloc[0]
-        sentence += f" The published order leads the best simple rule by {row['metric_value']:+.1%} in NDCG@10"
+        leads = "leads" if row["metric_value"] >= 0 else "lies behind"
+        sentence += f" The published order {leads} the best simple rule by {row['metric_value']:+.1%} in NDCG@10"
         if pd.notna(row["lower_bound"]):
             sentence += f" (95 % interval {row['lower_bound']:+.1%} to {row['upper_bound']:+.1%})"
         sentence += "."
@@ -202,8 +210,8 @@ def _drift(connection: duckdb.DuckDBPyConnection) -> str:
     if features.empty:
         return _absent("No model has been fitted yet.")
     sentence = (
-        "<p>Of the features that the model uses, those that differ most between the weeks that it learnt from and the"
-        " week that is scored. Below .1 a feature is steady, above .25 it has shifted.</p>"
+        "<p>Of the features that the model uses, those that differ most between the training weeks, which end before"
+        " the validation week, and the week that is scored. Below .1 a feature is steady, above .25 it has shifted.</p>"
     )
     return sentence + _table(features)
 
