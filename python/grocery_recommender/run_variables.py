@@ -54,12 +54,18 @@ LEARNING_CODE = (
     "python/grocery_recommender/scoring.py",
     "python/grocery_recommender/streaming.py",
 )
-# What decides the measurements: an edit of a mart or a product measures nothing again.
+# What decides the measurements: an edit of a mart, a product or the report measures nothing again, and forgets no week.
 EVALUATION_CODE = (
     *LEARNING_CODE,
     "macros/evaluation.sql",
     "models/ml/evaluation",
-    "python",
+    *(
+        f"python/grocery_recommender/{name}.py"
+        for name in (
+            *("balanced_sample", "confidence", "feature_profile", "full_grid"),
+            *("importance", "measurements", "performance", "ranking"),
+        )
+    ),
     "seeds/classifier_parameters.csv",
 )
 # Libraries are code, too: what another release made is made again.

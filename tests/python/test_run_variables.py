@@ -135,12 +135,26 @@ def imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("folder", "code"), [("retrieval", run_variables.FEATURE_CODE), ("ranking", run_variables.LEARNING_CODE)]
+    ("folder", "code"),
+    [
+        ("retrieval", run_variables.FEATURE_CODE),
+        ("ranking", run_variables.LEARNING_CODE),
+        ("evaluation", run_variables.EVALUATION_CODE),
+    ],
 )
 def test_what_a_model_imports_counts(folder: str, code: tuple[str, ...]) -> None:
     modules = set().union(*map(imported, (PROJECT / "models/ml" / folder).glob("*.py")))
     assert len(modules) >= 4
     assert modules <= set(code)
+
+
+def test_an_edit_of_the_report_or_of_publishing_forgets_no_measured_week() -> None:
+    """Scores of past weeks are gone, so that they cannot be measured again."""
+    paths = [PROJECT / part for part in run_variables.EVALUATION_CODE]
+    counted = {file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))}
+    library = PROJECT / "python/grocery_recommender"
+    assert {library / "classifier.py", library / "ranking.py"} <= counted
+    assert not {library / "publishing.py", library / "report/page.py", library / "list_length.py"} & counted
 
 
 @pytest.mark.parametrize(
