@@ -96,8 +96,7 @@ class Session:
         """
         folder = Path(unquote(urlparse(self.spark.conf.get("spark.sql.warehouse.dir")).path)).resolve() / "landing.db"
         folder.mkdir(parents=True, exist_ok=True)
-        settings = {"memory_limit": os.environ.get("GROCERY_MEMORY_LIMIT", "2GB")}
-        with duckdb.connect(str(folder / "loaded.duckdb"), config=settings) as connection:
+        with duckdb.connect(str(folder / "loaded.duckdb"), config=_memory_limit()) as connection:
             connection.execute(self.spark.conf.get("spark.grocery.line_rules"))
             connection.begin()
             if is_full_refresh():
@@ -138,7 +137,7 @@ class Session:
         ValueError
             If a table lies where this machine has no path to.
         """
-        connection = duckdb.connect()
+        connection = duckdb.connect(config=_memory_limit())
         for table in tables:
             frame = self.spark.table(table)
             types = {field.name: field.dataType.simpleString() for field in frame.schema}
@@ -188,6 +187,11 @@ class Session:
             yield self.spark.createDataFrame(reader.schema.empty_table())
             for table in _large_tables(reader):
                 yield self.spark.createDataFrame(table)
+
+
+def _memory_limit() -> dict[str, str]:
+    """Of a DuckDB beside Spark, as profiles.yml has it."""
+    return {"memory_limit": os.environ.get("GROCERY_MEMORY_LIMIT", "2GB")}
 
 
 def _large_tables(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:

@@ -106,7 +106,11 @@ def search(
     name
         Trials are comparable, and go on, under the same name.
     """
-    backend = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(storage)))
+    if storage.exists():  # a line that a full disk or a kill cut short would spoil what is appended to it
+        lines = storage.read_bytes()
+        os.truncate(storage, lines.rfind(b"\n") + 1)
+    # Resolved: Optuna locks by a link to the file, and waits for ever on one that leads nowhere.
+    backend = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(storage.resolve())))
     study = optuna.create_study(
         study_name=name,
         storage=backend,
@@ -214,7 +218,7 @@ def main() -> None:
     warehouse = Path(os.environ.get("GROCERY_WAREHOUSE", f"warehouse/{retailer}.duckdb"))
     try:
         tune(warehouse, arguments.vars, arguments.trials)
-    except (FileNotFoundError, NotEnoughHistory) as error:
+    except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
 
 
@@ -283,6 +287,8 @@ def read_weeks(connection: Any) -> tuple[Examples, Examples]:
     ------
     NotEnoughHistory
         If no week is left that teaches.
+    ValueError
+        If in the weeks that judge none of the candidates was bought, or all were.
     """
     weeks = connection.sql("select prediction_week, week_role from grid.prediction_weeks order by all").fetchall()
     training = [week for week, role in weeks if role == "train"]
@@ -305,7 +311,10 @@ def read_weeks(connection: Any) -> tuple[Examples, Examples]:
             from features.candidate_features
             where prediction_week = {week} and {customer_sample(pairs, JUDGING_PAIRS)}
         """)
-    return _examples(connection, taught), _examples(connection, judged)
+    judges = _examples(connection, judged)
+    if judges.was_bought.all() or not judges.was_bought.any():
+        raise ValueError("the two weeks that judge hold no purchases of candidates, or nothing else: load more weeks")
+    return _examples(connection, taught), judges
 
 
 def _examples(connection: Any, queries: list[str]) -> Examples:

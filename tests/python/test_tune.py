@@ -45,6 +45,14 @@ def test_nothing_better_leaves_the_present_parameters(tmp_path: Path) -> None:
     assert best == PRESENT
 
 
+def test_a_search_goes_on_after_a_line_that_a_full_disk_cut_short(tmp_path: Path) -> None:
+    journal = tmp_path / "tuning.log"
+    tune.search(PRESENT, closeness, 3, journal, "study")
+    journal.write_bytes(journal.read_bytes()[:-20])
+    best = tune.search(PRESENT, closeness, 6, journal, "study")
+    assert tune.search(PRESENT, closeness, 6, journal, "study") == best
+
+
 # Optuna writes down that Ctrl-C was pressed; of what it does not catch, as of a kill, it knows nothing.
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
 def test_a_search_that_is_broken_off_still_tries_the_present_parameters(

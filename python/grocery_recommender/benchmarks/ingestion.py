@@ -3,7 +3,7 @@
     python -m grocery_recommender.benchmarks.ingestion --customers 5000
     python -m grocery_recommender.benchmarks.ingestion --folder FOLDER
 
-Each figure comes from a process of its own with the threads and the memory limit of profiles.yml. The scan is measured
+Each figure comes from a process of its own with all cores and the memory limit of profiles.yml. The scan is measured
 before and after the load, because machines are not quiet. Of a load three times are given: the whole command; its
 models, from the start of the first to the end of the last, tests left out; and the one model that reads files.
 Then the latest week is taken as new, and added to the others. What dbt costs anyway is measured twice: a run in which
@@ -26,7 +26,6 @@ import duckdb
 from grocery_recommender.backtest import WITHOUT_TESTS
 from grocery_recommender.benchmarks.processes import measured
 
-THREADS = 2
 MEMORY_LIMIT = "2GB"
 COLUMN_TYPES = {
     "SHOP_WEEK": "INTEGER",
@@ -189,7 +188,6 @@ def scan(folder: Path, database: Path) -> float:
     """
     files = sorted(folder.glob("transactions_*.csv*"))
     with duckdb.connect(str(database)) as connection:
-        connection.execute(f"set threads = {THREADS}")
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         connection.execute("set preserve_insertion_order = false")
         connection.execute("set enable_progress_bar = false")
