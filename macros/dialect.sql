@@ -410,6 +410,9 @@
     {% endif %}
 {%- endmacro %}
 
-{# The materialization drops what it left itself. #}
 {% macro spark__drop_leftover_tables() -%}
+    {% if execute and flags.WHICH in ('build', 'run') %}
+        {% do run_query('select 1') %}  {# opens the session #}
+        {% do adapter.sweep(graph.nodes.values() | map(attribute='schema') | unique | list) %}
+    {% endif %}
 {%- endmacro %}

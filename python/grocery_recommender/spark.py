@@ -9,6 +9,7 @@ weekly files or to publish, it is given one on the driver that shares its folder
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from grocery_recommender.streaming import Passage
 
 # Rows that are handed to Spark at a time, so that the driver holds no whole table.
 ROWS_PER_WRITE = 1_000_000
+# How tables end that are being written, and those that they replace: dbt's own names.
+UNFINISHED, BACKUP = "__dbt_tmp", "__dbt_backup"
 
 
 @dataclass(frozen=True)
@@ -169,12 +172,33 @@ class Session:
 
         The rows may come from the table itself: it is replaced when all of them have been written.
         """
-        unfinished = f"{name}__dbt_tmp"
+        unfinished, backup = f"{name}{UNFINISHED}", f"{name}{BACKUP}"
         self.spark.sql(f"drop table if exists {unfinished}")
         for frame in self._frames(rows):
             frame.write.format("parquet").mode("append").saveAsTable(unfinished)
-        self.spark.sql(f"drop table if exists {name}")
+        if self.spark.catalog.tableExists(name):
+            self.spark.sql(f"alter table {name} rename to {backup}")
         self.spark.sql(f"alter table {unfinished} rename to {name}")
+        self.spark.sql(f"drop table if exists {backup}")
+
+    def sweep(self, schemas: Iterable[str]) -> None:
+        """Undo what a killed build left in some schemas: the state before its last table, where that was not finished.
+
+        Spark writes files before it lists their table, and refuses a folder that is there: those of no table go.
+        """
+        for schema in filter(self.spark.catalog.databaseExists, schemas):
+            tables = {table.name for table in self.spark.catalog.listTables(schema)}
+            for name in sorted(tables):
+                table = name.removesuffix(BACKUP)
+                if name.endswith(BACKUP) and table not in tables:
+                    self.spark.sql(f"alter table {schema}.{name} rename to {schema}.{table}")
+                elif name.endswith((BACKUP, UNFINISHED)):
+                    self.spark.sql(f"drop table {schema}.{name}")
+            listed = {table.name for table in self.spark.catalog.listTables(schema)}
+            location = urlparse(self.spark.catalog.getDatabase(schema).locationUri)
+            for folder in Path(unquote(location.path)).glob("*/") if location.scheme in ("", "file") else ():
+                if folder.name not in listed:
+                    shutil.rmtree(folder)
 
     def _frames(self, rows: DataFrame | Relation | pa.Table | pa.RecordBatchReader) -> Iterator[DataFrame]:
         """The rows in one frame or more; of Arrow rows, the first frame is empty, so that there is a table of none."""

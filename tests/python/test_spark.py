@@ -11,12 +11,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 import pytest
 from conftest import PROJECT, WITHOUT_TESTS, Warehouse, cut_complete_journey
 from grocery_recommender import parity
 from grocery_recommender.synthetic_shop import ShopConfig, write_shop
+
+if TYPE_CHECKING:
+    from grocery_recommender.spark import Session
 
 missing = [
     name
@@ -205,3 +210,37 @@ def test_both_engines_publish_the_same_marts(engines: Engines) -> None:
 def test_the_build_went_on_without_the_worker(complete_journey: Engines, cluster: Cluster) -> None:
     assert len(cluster.processes) == 2
     assert "Removing worker" in (cluster.folder / "master.Master.log").read_text()
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    from grocery_recommender.spark import Session
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", False)
+    builder = builder.config("spark.sql.catalogImplementation", "in-memory")
+    spark = builder.config("spark.sql.warehouse.dir", str(tmp_path / "of a shop")).getOrCreate()
+    spark.sql("create schema ml")
+    yield Session(spark)
+    spark.stop()
+
+
+def test_what_a_killed_build_left_is_undone(session: Session, tmp_path: Path) -> None:
+    """Files of a table that Spark does not list yet, an unfinished table, and one that was to be replaced."""
+
+    def numbers(name: str) -> list[tuple]:
+        return session.sql(f"select number from ml.{name}").fetchall()
+
+    session.save(pa.table({"number": [1]}), "ml.runs")
+    session.save(pa.table({"number": [2]}), "ml.runs")
+    session.save(pa.table({"number": [3]}), "ml.scores")
+    session.spark.sql("alter table ml.runs rename to ml.runs__dbt_backup")
+    session.spark.sql("create table ml.runs__dbt_tmp using parquet as select 4 as number")
+    session.spark.sql("create table ml.scores__dbt_backup using parquet as select 5 as number")
+    for name in ("lists", "lists__dbt_tmp"):
+        (tmp_path / "of a shop/ml.db" / name / "_temporary").mkdir(parents=True)
+    session.sweep(["ml", "not_there_yet"])
+    assert sorted(table.name for table in session.spark.catalog.listTables("ml")) == ["runs", "scores"]
+    assert (numbers("runs"), numbers("scores")) == ([(2,)], [(3,)])
+    session.save(pa.table({"number": [6]}), "ml.lists")
+    assert numbers("lists") == [(6,)]
