@@ -178,7 +178,8 @@ def screened_sample(
     """Examples of the latest training week that tells features apart, with those to learn from, the best first.
 
     A week whose offers nobody knows looks like one without any: what offers did in other weeks would say that customers
-    buy little. So where `with_offers` is false, nothing is learnt from them.
+    buy little. So where `with_offers` is false, nothing is learnt from them. Nor is from what the earliest of the weeks
+    cannot know, as of a year ago: in later ones it would tell which week it is, and how much was bought in that.
     """
     pairs_sql, features_sql = examples_sql
     # Purchases alone, or none, as of a week in which a small shop was closed, tell nothing apart.
@@ -188,11 +189,23 @@ def screened_sample(
         " group by prediction_week having bool_or(was_bought) and not bool_and(was_bought)"
     ).fetchall()
     week, pairs = max(telling, default=(training_weeks[-1], 0))
+    earliest, _ = min(telling, default=(week, 0))
     sampled = f"where prediction_week = {week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
     sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
+    names = _known_in(connection, features_sql, earliest, sample.feature_names)
     if not with_offers:
-        sample = sample.of_features([name for name in sample.feature_names if not name.startswith(KNOWN_OFFERS)])
+        names = [name for name in names if not name.startswith(KNOWN_OFFERS)]
+    sample = sample.of_features(names)
     return sample.of_features(classifier.screen_features(sample, classifier.SCREENED_FEATURES))
+
+
+def _known_in(connection: Any, features_sql: str, week: int, names: list[str]) -> list[str]:
+    """The features of which a week knows any value; all, if it has no examples."""
+    counts = ", ".join(f"count({name})" for name in names)
+    with _joined_as_written(connection):
+        rows = connection.sql(f"select count(*), {counts} from ({features_sql}) where prediction_week = {week}")
+        ((examples, *known),) = rows.fetchall()
+    return [name for name, values in zip(names, known, strict=True) if values or not examples]
 
 
 @dataclass(frozen=True)

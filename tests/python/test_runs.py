@@ -216,6 +216,14 @@ def test_stored_examples_are_joined_as_written(shop: Shop) -> None:
     assert [examples.features.tolist() for examples in passed_by] == [[[1.0]] * 100]
 
 
+def test_nothing_is_learnt_from_what_the_earliest_week_cannot_know(shop: Shop) -> None:
+    """It would tell the later weeks apart: how much was bought in them, and not what."""
+    shop.connection.execute("alter table examples add column year_ago_trend float")
+    shop.connection.execute("update examples set year_ago_trend = was_bought where prediction_week >= 5")
+    learnt_from = {row["target_week"]: row["feature_names"] for row in shop.build(prediction_weeks())}
+    assert {week: "year_ago_trend" in names for week, names in learnt_from.items()} == {5: False, 6: False, 7: True}
+
+
 @pytest.mark.parametrize("emptied", ["update examples set was_bought = false", "delete from examples"])
 def test_a_latest_training_week_without_purchases_stops_nothing(shop: Shop, emptied: str) -> None:
     shop.connection.execute(f"{emptied} where prediction_week = 6")
