@@ -413,6 +413,10 @@
 {% macro spark__drop_leftover_tables() -%}
     {% if execute and flags.WHICH in ('build', 'run') %}
         {% do run_query('select 1') %}  {# opens the session #}
-        {% do adapter.sweep(graph.nodes.values() | map(attribute='schema') | unique | list) %}
+        {% set names = [] %}
+        {% for node in graph.nodes.values() if node.resource_type in ('model', 'seed') %}
+            {% do names.append(node.schema ~ '.' ~ node.alias) %}
+        {% endfor %}
+        {% do adapter.sweep(names) %}
     {% endif %}
 {%- endmacro %}

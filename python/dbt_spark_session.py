@@ -53,12 +53,12 @@ if spark is not None:
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
         @available
-        def sweep(self, schemas: list[str]) -> None:
-            """Undo what a killed build left in these schemas."""
+        def sweep(self, names: list[str]) -> None:
+            """Undo what a killed build left of these tables."""
             from grocery_recommender.spark import Session
             from pyspark.sql import SparkSession
 
-            Session(SparkSession.active()).sweep(schemas)
+            Session(SparkSession.active()).sweep(names)
 
         @property
         def default_python_submission_method(self) -> str:

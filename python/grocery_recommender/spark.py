@@ -181,24 +181,33 @@ class Session:
         self.spark.sql(f"alter table {unfinished} rename to {name}")
         self.spark.sql(f"drop table if exists {backup}")
 
-    def sweep(self, schemas: Iterable[str]) -> None:
-        """Undo what a killed build left in some schemas: the state before its last table, where that was not finished.
+    def sweep(self, names: Sequence[str]) -> None:
+        """Undo what a killed build left of some tables: what was not finished goes, what was to be replaced comes back.
 
-        Spark writes files before it lists their table, and refuses a folder that is there: those of no table go.
+        Spark writes files before it lists their table, and refuses a folder that is there: it goes, too.
+
+        Parameters
+        ----------
+        names
+            Tables of this project, ``schema.table``; nothing else is touched.
         """
-        for schema in filter(self.spark.catalog.databaseExists, schemas):
-            tables = {table.name for table in self.spark.catalog.listTables(schema)}
-            for name in sorted(tables):
-                table = name.removesuffix(BACKUP)
-                if name.endswith(BACKUP) and table not in tables:
-                    self.spark.sql(f"alter table {schema}.{name} rename to {schema}.{table}")
-                elif name.endswith((BACKUP, UNFINISHED)):
-                    self.spark.sql(f"drop table {schema}.{name}")
-            listed = {table.name for table in self.spark.catalog.listTables(schema)}
-            location = urlparse(self.spark.catalog.getDatabase(schema).locationUri)
-            for folder in Path(unquote(location.path)).glob("*/") if location.scheme in ("", "file") else ():
-                if folder.name not in listed:
-                    shutil.rmtree(folder)
+        catalog = self.spark.catalog
+        schemas = {schema for schema in {name.partition(".")[0] for name in names} if catalog.databaseExists(schema)}
+        listed = {f"{schema}.{table.name}" for schema in schemas for table in catalog.listTables(schema)}
+        places = {schema: urlparse(catalog.getDatabase(schema).locationUri) for schema in schemas}
+        folders = {schema: Path(unquote(at.path)) for schema, at in places.items() if at.scheme in ("", "file")}
+        for name in names:
+            schema, _, table = name.partition(".")
+            unfinished, backup = f"{name}{UNFINISHED}", f"{name}{BACKUP}"
+            if backup in listed and name not in listed:
+                self.spark.sql(f"alter table {backup} rename to {name}")
+                listed.add(name)
+            for leftover in {unfinished, backup} & listed:
+                self.spark.sql(f"drop table {leftover}")
+            listed -= {unfinished, backup}
+            for orphan in {name, unfinished} - listed:
+                if schema in folders and (folders[schema] / orphan.partition(".")[2]).is_dir():
+                    shutil.rmtree(folders[schema] / orphan.partition(".")[2])
 
     def _frames(self, rows: DataFrame | Relation | pa.Table | pa.RecordBatchReader) -> Iterator[DataFrame]:
         """The rows in one frame or more; of Arrow rows, the first frame is empty, so that there is a table of none."""

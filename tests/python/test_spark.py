@@ -237,9 +237,12 @@ def test_what_a_killed_build_left_is_undone(session: Session, tmp_path: Path) ->
     session.spark.sql("alter table ml.runs rename to ml.runs__dbt_backup")
     session.spark.sql("create table ml.runs__dbt_tmp using parquet as select 4 as number")
     session.spark.sql("create table ml.scores__dbt_backup using parquet as select 5 as number")
-    for name in ("lists", "lists__dbt_tmp"):
-        (tmp_path / "of a shop/ml.db" / name / "_temporary").mkdir(parents=True)
-    session.sweep(["ml", "not_there_yet"])
+    warehouse = tmp_path / "of a shop"
+    of_others = [warehouse / "metastore", warehouse / "ml.db/of_others"]
+    for folder in (*of_others, warehouse / "ml.db/lists", warehouse / "ml.db/lists__dbt_tmp"):
+        (folder / "_temporary").mkdir(parents=True)
+    session.sweep(["ml.runs", "ml.scores", "ml.lists", "not_there_yet.lists"])
+    assert all(folder.exists() for folder in of_others)
     assert sorted(table.name for table in session.spark.catalog.listTables("ml")) == ["runs", "scores"]
     assert (numbers("runs"), numbers("scores")) == ([(2,)], [(3,)])
     session.save(pa.table({"number": [6]}), "ml.lists")
