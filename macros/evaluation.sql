@@ -109,3 +109,35 @@
     {{ "union all" if not loop.last }}
     {% endfor %}
 {%- endmacro %}
+
+
+{# Reliability, as a query: pairs in bins of equal mass by the published probability, within the groups of the columns
+   `by`. A true probability is the purchase rate. `pairs` has the columns of ml.evaluation_scores. #}
+{% macro reliability(pairs, bins, by=[]) -%}
+    {%- set groups = ['prediction_week'] + by -%}
+    with
+
+    binned as (
+
+        select
+            *,
+            ntile({{ bins }}) over (
+                partition by {{ groups | join(', ') }} order by lightgbm_binary asc, customer_id asc, product_id asc
+            ) as bin
+        from {{ pairs }}
+
+    )
+
+    select
+        prediction_week,
+        'lightgbm_binary' as model_name,
+        {% for column in by %}
+        {{ column }},
+        {% endfor %}
+        cast(bin as integer) as bin,
+        round(avg(lightgbm_binary), 12) as mean_probability,
+        count_if(was_bought) * 1e0 / count(*) as purchase_rate,
+        count(*) as pairs
+    from binned
+    group by {{ groups | join(', ') }}, bin
+{%- endmacro %}

@@ -9,11 +9,32 @@
 
 
 {# One row per key and week in which its attributes differ from those of the week before in which it was seen: the
-   versions of a dimension. `codes` has one row per week, key and combination of attributes, with its lines. Where
-   lines of one week disagree, most lines win, then the codes first in the alphabet: the order of lines decides nothing.
-   Most keys never change, and are not looked at week by week. #}
-{% macro lgsr_versions(codes, key, attributes) -%}
+   versions of a dimension. Where lines of one week disagree, most lines win, then the codes first in the alphabet: the
+   order of lines decides nothing. Most keys never change, and are not looked at week by week. #}
+{% macro lgsr_versions(key, attributes) -%}
     with
+
+    all_codes as (
+
+        select * from {{ source('lgsr', 'codes') }}
+
+    ),
+
+    source_files as (
+
+        select * from {{ ref('stg_lgsr__source_files') }}
+
+    ),
+
+    -- One row per week, key and combination of attributes, with its lines.
+    codes as (
+
+        select all_codes.*
+        from all_codes
+        inner join source_files on all_codes.week = source_files.week
+        where all_codes.{{ key }} is not null
+
+    ),
 
     combinations as (
 
@@ -22,7 +43,7 @@
             {{ attributes | join(', ') }},
             min(week) as first_week,
             count(*) over (partition by {{ key }}) as combinations_of_key
-        from {{ codes }}
+        from codes
         group by {{ key }}, {{ attributes | join(', ') }}
 
     ),
@@ -33,7 +54,7 @@
             week,
             {{ key }},
             {{ attributes | join(', ') }}
-        from {{ codes }}
+        from codes
         where {{ key }} in (select {{ key }} from combinations where combinations_of_key > 1)
         qualify
             row_number() over (

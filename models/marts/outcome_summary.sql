@@ -14,9 +14,9 @@ published as (
 
 ),
 
-customers as (
+customer_versions as (
 
-    select * from {{ ref('dim_customers') }}
+    select * from {{ ref('dim_customer_versions') }}
 
 ),
 
@@ -43,9 +43,13 @@ segmented as (
     select
         published.*,
         'lifestage' as segment_type,
-        coalesce(customers.lifestage, 'unknown') as segment
+        coalesce(customer_versions.lifestage, 'unknown') as segment
     from published
-    left join customers on published.customer_id = customers.customer_id
+    inner join weeks on published.target_week = weeks.week
+    -- What was known on the eve of the week: a later life stage does not change what came of earlier lists.
+    left join customer_versions
+        on published.customer_id = customer_versions.customer_id
+        and {{ is_valid_in('customer_versions', 'weeks.week_index - 1') }}
     union all
     select
         published.*,

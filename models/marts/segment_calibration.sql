@@ -1,8 +1,6 @@
 {{ config(**keep_history_by('prediction_week')) }}
 
--- Reliability within segments of customers: whether the probabilities are as true for the new as for the well known.
-{% set bins = 10 %}
-
+-- Within segments of customers: whether the probabilities are as true for the new as for the well known.
 with
 
 evaluation_scores as (
@@ -17,19 +15,11 @@ segments as (
 
 ),
 
-binned as (
+segmented as (
 
     select
-        evaluation_scores.prediction_week,
-        segments.segment,
-        evaluation_scores.lightgbm_binary as probability,
-        evaluation_scores.was_bought,
-        ntile({{ bins }}) over (
-            partition by evaluation_scores.prediction_week, segments.segment
-            order by
-                evaluation_scores.lightgbm_binary asc, evaluation_scores.customer_id asc,
-                evaluation_scores.product_id asc
-        ) as bin
+        evaluation_scores.*,
+        segments.segment
     from evaluation_scores
     inner join segments
         on evaluation_scores.prediction_week = segments.prediction_week
@@ -39,16 +29,7 @@ binned as (
 
 final as (
 
-    select
-        prediction_week,
-        'lightgbm_binary' as model_name,
-        segment,
-        cast(bin as integer) as bin,
-        round(avg(probability), 12) as mean_probability,
-        count_if(was_bought) * 1e0 / count(*) as purchase_rate,
-        count(*) as pairs
-    from binned
-    group by prediction_week, segment, bin
+    {{ reliability('segmented', bins=10, by=['segment']) }}
 
 )
 

@@ -61,7 +61,7 @@ facts as (
         -- As in flyers, an offer of few stores is none that a customer can count on.
         coalesce(
             candidate_scores.known_offer_{{ offer_type }}_share > 0
-            and candidate_scores.known_offer_{{ offer_type }}_share >= {{ var('flyer_minimum_store_share') }},
+            and candidate_scores.known_offer_{{ offer_type }}_share >= cast({{ var('flyer_minimum_store_share') }} as float),
             false
         ) as {{ fact }},
         {% endfor %}

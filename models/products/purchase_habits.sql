@@ -50,7 +50,7 @@ habits as (
         customer_key,
         item_key,
         count(*) as purchase_days,
-        cast(median(bought_quantity) as double) as typical_quantity,
+        median(cast(bought_quantity as double)) as typical_quantity,
         cast(round(median(gap_days)) as integer) as purchase_cycle_days,
         avg(gap_days) as mean_gap_days,
         max(purchased_on) as last_purchased_on

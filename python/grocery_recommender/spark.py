@@ -197,7 +197,7 @@ class Session:
         places = {schema: urlparse(catalog.getDatabase(schema).locationUri) for schema in schemas}
         folders = {schema: Path(unquote(at.path)) for schema, at in places.items() if at.scheme in ("", "file")}
         for name in names:
-            schema, _, table = name.partition(".")
+            schema = name.partition(".")[0]
             unfinished, backup = f"{name}{UNFINISHED}", f"{name}{BACKUP}"
             if backup in listed and name not in listed:
                 self.spark.sql(f"alter table {backup} rename to {name}")

@@ -1,5 +1,5 @@
 -- The segments that a customer belongs to: how long the observation window knows them, how much they put into a basket,
--- their life stage.
+-- their life stage on the eve of the week.
 with
 
 prediction_weeks as (
@@ -14,9 +14,9 @@ customer_features as (
 
 ),
 
-customers as (
+customer_versions as (
 
-    select * from {{ ref('dim_customers') }}
+    select * from {{ ref('dim_customer_versions') }}
 
 ),
 
@@ -35,10 +35,12 @@ segmented as (
             when customer_features.products_per_visit < 15 then 'baskets_of_5_to_14_products'
             else 'baskets_of_15_products_and_more'
         end as basket,
-        'lifestage_' || lower(customers.lifestage) as lifestage
+        'lifestage_' || lower(customer_versions.lifestage) as lifestage
     from customer_features
     inner join prediction_weeks on customer_features.prediction_week = prediction_weeks.prediction_week
-    left join customers on customer_features.customer_id = customers.customer_id
+    left join customer_versions
+        on customer_features.customer_id = customer_versions.customer_id
+        and {{ is_valid_in('customer_versions', 'prediction_weeks.window_last_week_index') }}
 
 ),
 

@@ -1,29 +1,8 @@
 with
 
-codes as (
-
-    select * from {{ source('lgsr', 'codes') }}
-
-),
-
-source_files as (
-
-    select * from {{ ref('stg_lgsr__source_files') }}
-
-),
-
-customer_codes as (
-
-    select codes.*
-    from codes
-    inner join source_files on codes.week = source_files.week
-    where codes.customer_id is not null
-
-),
-
 versions as (
 
-    {{ lgsr_versions('customer_codes', 'customer_id', ['lifestage', 'price_sensitivity']) }}
+    {{ lgsr_versions('customer_id', ['lifestage', 'price_sensitivity']) }}
 
 ),
 
