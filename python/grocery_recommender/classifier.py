@@ -303,22 +303,16 @@ def fit(examples: BinnedExamples, config: ClassifierConfig) -> lightgbm.Booster:
     return lightgbm.train(config.lightgbm_parameters(), examples.dataset, num_boost_round=config.num_boost_round)
 
 
-def screen_features(examples: Examples, count: int) -> list[str]:
-    """The features that short fits of both boosters gain most from.
+def rank_features(examples: Examples) -> list[str]:
+    """All features, those first that short fits of both boosters gain most from.
 
-    The others say what these say better: leaving them out saves time and memory, and 320 gave no more than 220.
+    What the first ``SCREENED_FEATURES`` say the others say no better: leaving those out saves time and memory, and 320
+    gave no more than 220.
 
     Parameters
     ----------
     examples
         Training weeks, with all features.
-    count
-        Features to keep; all where there are fewer.
-
-    Returns
-    -------
-    list of str
-        Those with most gain first.
     """
     binned = bin_examples(examples)
     gains = np.zeros(len(examples.feature_names))
@@ -326,4 +320,4 @@ def screen_features(examples: Examples, count: int) -> list[str]:
         config = replace(config, learning_rate=SCREENING_LEARNING_RATE, num_boost_round=SCREENING_ROUNDS)
         gain = fit(binned, config).feature_importance("gain")
         gains += gain / max(gain.sum(), 1e-12)
-    return [examples.feature_names[position] for position in np.argsort(-gains, kind="stable")[:count]]
+    return [examples.feature_names[position] for position in np.argsort(-gains, kind="stable")]

@@ -192,11 +192,10 @@ def screened_sample(
     earliest, _ = min(telling, default=(week, 0))
     sampled = f"where prediction_week = {week} and {customer_sample(pairs, SCREENING_EXAMPLES)}"
     sample = _read_examples(connection, f"select * from ({features_sql}) {sampled}")
-    names = _known_in(connection, features_sql, earliest, sample.feature_names)
     if not with_offers:
-        names = [name for name in names if not name.startswith(KNOWN_OFFERS)]
-    sample = sample.of_features(names)
-    return sample.of_features(classifier.screen_features(sample, classifier.SCREENED_FEATURES))
+        sample = sample.of_features([name for name in sample.feature_names if not name.startswith(KNOWN_OFFERS)])
+    known = _known_in(connection, features_sql, earliest, classifier.rank_features(sample))
+    return sample.of_features(known[: classifier.SCREENED_FEATURES])
 
 
 def _known_in(connection: Any, features_sql: str, week: int, names: list[str]) -> list[str]:

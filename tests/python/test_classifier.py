@@ -180,8 +180,7 @@ def test_features_of_other_examples_are_an_error() -> None:
 
 def test_screening_puts_first_what_tells_purchases_apart() -> None:
     data = examples()
-    assert classifier.screen_features(data, 1) == ["signal"]
-    assert classifier.screen_features(data.of_features(["noise", "signal"]), 5) == ["signal", "noise"]
+    assert classifier.rank_features(data.of_features(["noise", "signal"])) == ["signal", "noise"]
 
 
 def test_every_parameter_that_can_be_set_suits_the_bins() -> None:
