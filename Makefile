@@ -66,6 +66,7 @@ report: $(VENV)/.installed-report ## the published week as one HTML file
 	PYTHONPATH=python $(BIN)/python -m grocery_recommender.report
 
 metrics: $(VENV)/.installed-metrics ## check the semantic models against the warehouse, and answer from them
+	$(BIN)/dbt parse --quiet
 	$(BIN)/mf validate-configs
 	$(BIN)/mf query --metrics expected_purchases,customers_with_lists,expected_purchases_per_customer \
 		--group-by metric_time__week,recommendation__kind_of_item

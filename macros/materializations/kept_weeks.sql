@@ -15,6 +15,10 @@
             'not enough history: there is no week to make; load more weeks, or lower minimum_history_weeks'
         ) }}
     {%- endif -%}
+    {#- Also where no week is made: the columns may have been edited and not their description, or the other way round. -#}
+    {%- if weeks.kept and config.get('contract').enforced -%}
+        {{ get_assert_columns_equivalent(queries_for((weeks.to_build + weeks.kept)[:1])[0]) }}
+    {%- endif -%}
     {%- set queries = [] -%}
     {%- for query in queries_for(weeks.to_build) -%}
         {%- do queries.append(

@@ -17,7 +17,6 @@
         {%- call statement('main') -%}
             {{ drop_weeks(this, weeks.stale, week_column) if weeks.stale else 'select 1' }}
         {%- endcall -%}
-        {%- if config.get('contract').enforced and queries -%}{{ get_assert_columns_equivalent(queries[0]) }}{%- endif -%}
         {%- do append_queries(this, queries) -%}
     {%- else -%}
         {%- call statement('main') -%}

@@ -592,6 +592,21 @@ def test_a_feature_must_be_documented(
     )
 
 
+def test_a_column_must_be_in_the_contract_though_all_weeks_are_kept(
+    past_week_from_full_data: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_project(tmp_path)
+    contract = tmp_path / "models/features/_features__models.yml"
+    forgotten = re.sub(r"      - name: streak_weeks\n(?:        .*\n)+", "", contract.read_text(), count=1)
+    assert forgotten != contract.read_text()
+    contract.write_text(forgotten)
+    monkeypatch.setattr(conftest, "PROJECT", tmp_path)
+    result = past_week_from_full_data.dbt("run", "--select", "customer_features")
+    assert result.returncode == 1
+    assert "customer_features: 0 weeks to build" in result.stdout
+    assert re.search(r"streak_weeks.*missing in contract", result.stdout), result.stdout[-3000:]
+
+
 # --- readers of a publication, other than the DuckDB that wrote it --------------------------------------------------
 
 READERS = conftest.PROJECT / ".venv-clients" / "bin" / "python"
