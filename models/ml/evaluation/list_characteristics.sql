@@ -58,7 +58,8 @@ listed as (
         count(*) as items,
         count(distinct lists.customer_id) as customers,
         -- Baskets of a product that nobody bought lately count as a half.
-        round(avg(-log2(greatest(catalogue.baskets, 0.5e0) / catalogue.all_baskets)), 9) as novelty,
+        -- Whole numbers add up to the same in any order.
+        sum(round(-log2(greatest(catalogue.baskets, 0.5e0) / catalogue.all_baskets) * 1e9)) / 1e9 / count(*) as novelty,
         cast(count(frequent.product_id) as double) / count(*) as personal_frequency_overlap
     from lists
     inner join catalogue on lists.product_id = catalogue.product_id
