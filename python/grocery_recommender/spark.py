@@ -201,7 +201,7 @@ class Session:
             unfinished, backup = f"{name}{UNFINISHED}", f"{name}{BACKUP}"
             if backup in listed and name not in listed:
                 self.spark.sql(f"alter table {backup} rename to {name}")
-                listed.add(name)
+                listed = (listed | {name}) - {backup}
             for leftover in {unfinished, backup} & listed:
                 self.spark.sql(f"drop table {leftover}")
             listed -= {unfinished, backup}
