@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pyarrow as pa
+import pytest
 from grocery_recommender import als
+from grocery_recommender.prediction_weeks import PredictionWeek
+from scipy.sparse import csr_matrix
 
 CONFIG = als.AlsConfig(factors=4, iterations=10, regularization=1.0)
 
@@ -124,3 +128,30 @@ def test_where_no_product_has_enough_customers_nobody_has_factors_or_proposals()
     stored = als.from_rows(als.rows(als.fit(nothing, CONFIG)))
     assert len(stored.customer_ids) == len(stored.product_ids) == 0
     assert als.top_unseen(stored, four_tastes()[0], pa.array(["c000"]), 5).num_rows == 0
+
+
+def test_confidence_grows_with_the_logarithm_of_the_purchases(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Watched:
+        def __init__(self, **_: object) -> None: ...
+
+        def fit(self, confidence: csr_matrix, **_: object) -> None:
+            seen.append(confidence.toarray())
+            self.user_factors, self.item_factors = (np.zeros((count, 4)) for count in confidence.shape)
+
+    monkeypatch.setattr(als, "AlternatingLeastSquares", Watched)
+    purchases = {"customer_id": ["a", "a"], "product_id": ["p", "q"], "purchase_weight": [1.0, 3.0]}
+    als.fit(pa.table(purchases), als.AlsConfig(alpha=2.0))
+    np.testing.assert_allclose(seen[0], [[2 * np.log(2), 2 * np.log(4)]], rtol=1e-6)
+
+
+def test_a_week_counts_half_after_eight_and_products_need_five_buyers() -> None:
+    week = PredictionWeek(20, 20, "score", 2, 19, 20, "", "")
+    rows = [(f"c{n}", "five", 19) for n in range(5)] + [(f"c{n}", "four", 19) for n in range(4)]
+    rows += [("c0", "five", week_index) for week_index in (11, 1, 20)]  # the last two lie outside the window
+    connection = duckdb.connect()
+    connection.execute("create table purchases (customer_id varchar, product_id varchar, week_index int)")
+    connection.executemany("insert into purchases values (?, ?, ?)", rows)
+    weights = {row[:2]: row[2] for row in connection.sql(als.purchases_sql("from purchases", week)).fetchall()}
+    assert weights == {("c0", "five"): 1.5} | {(f"c{n}", "five"): 1.0 for n in range(1, 5)}

@@ -107,3 +107,28 @@ def test_what_a_broken_off_backtest_had_logged_is_not_replayed_into_the_next(war
     assert not log.exists()
     backtest.copy_warehouse(warehouse.with_name("none.duckdb"), copy)
     assert not copy.exists()
+
+
+def test_every_build_has_the_vars_and_the_calendar_comes_first(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[dict, tuple[str, ...]]] = []
+    monkeypatch.setattr(backtest, "build", lambda variables, *options, **_: seen.append((variables, options)))
+    monkeypatch.setattr(sys, "argv", ["backtest", "--weeks", "2", "--vars", '{"retailer": "lgsr"}'])
+    backtest.main()
+    assert {variables["retailer"] for variables, _ in seen} == {"lgsr"}
+    assert seen[0][1][:2] == ("--select", "+dim_weeks")
+    assert [variables.get("target_week") for variables, _ in seen] == [None, 49, None]
+
+
+def test_a_build_that_fails_ends_the_backtest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fails = tmp_path / "dbt"
+    fails.write_text('#!/bin/sh\necho "$@ $GROCERY_WAREHOUSE"\nexit 3\n')
+    fails.chmod(0o755)
+    monkeypatch.setattr(backtest, "DBT", fails)
+    with pytest.raises(SystemExit) as stopped:
+        backtest.build({"target_week": 49}, "--select", "x", GROCERY_WAREHOUSE="copy.duckdb")
+    assert stopped.value.code == 3
+    assert capfd.readouterr().out == 'build --vars {"target_week": 49} --select x copy.duckdb\n'

@@ -201,3 +201,39 @@ def test_a_list_that_is_too_long_for_lightgbm_is_cut() -> None:
     )
     assert data.group_sizes().sum() == rows
     assert fit(data, replace(LAMBDARANK, num_boost_round=1)).num_trees() == 1
+
+
+def test_pairs_below_the_ranking_floor_come_last_in_the_order_of_their_probability(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = examples()
+    monkeypatch.setattr(scoring, "RANKING_FLOOR", 0.3)
+    batches = scoring.score_batches(
+        example_table().to_reader(), fit(data, BINARY), fit(data, LAMBDARANK), undecided_network(2)
+    )
+    scored = pa.Table.from_batches(batches)
+    probabilities, scores = scored["purchase_probability"].to_numpy(), scored["ranking_score"].to_numpy()
+    unlikely = probabilities < 0.3
+    assert 0 < unlikely.sum() < len(unlikely)
+    assert scores[unlikely].max() < scores[~unlikely].min()
+    assert (np.diff(probabilities[unlikely][np.argsort(-scores[unlikely], kind="stable")]) <= 0).all()
+
+
+def test_labels_and_weights_follow_the_features_into_the_order_of_learning() -> None:
+    table = example_table()
+    shuffled = table.take(pa.array(np.random.default_rng(2).permutation(table.num_rows)))
+    read, again = classifier.examples_from_rows(table), classifier.examples_from_rows(shuffled)
+    for name in ("features", "was_bought", "weights", "weeks"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(read, name))
+
+
+def test_the_rows_of_a_large_batch_keep_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "ROWS_AT_A_TIME", 700)
+    np.testing.assert_array_equal(examples().features[:, 0], example_table()["signal"].to_numpy())
+
+
+def test_the_ranker_compares_pairs_as_they_stand() -> None:
+    """Weights are for probabilities."""
+    data = examples()
+    alike = replace(data, weights=np.ones_like(data.weights))
+    assert fit(alike, LAMBDARANK).model_to_string() == fit(data, LAMBDARANK).model_to_string()

@@ -132,3 +132,16 @@ def test_what_differs_between_customers_has_not_shifted(monkeypatch: pytest.Monk
     shifts = {row["week_role"]: row["population_stability_index"] for row in profile.to_pylist()}
     assert shifts.keys() == {"train", "validation", "test", "score"}
     assert max(shifts.values()) < 0.1
+
+
+def test_features_say_the_same_where_the_weight_lies() -> None:
+    random = np.random.default_rng(1)
+    signal, noise = random.normal(size=500), random.normal(size=500)
+
+    def clusters(other: np.ndarray, weights: np.ndarray) -> set[int]:
+        found = feature_profile.redundancy_clusters({"a": signal, "b": other}, weights, {"a": 2, "b": 1})
+        return {row["redundancy_cluster"] for row in found.values()}
+
+    assert clusters(signal + noise, np.ones(500)) == {1, 2}  # correlated by about .7
+    heavy = np.arange(500) < 250
+    assert clusters(np.where(heavy, signal, noise), np.where(heavy, 1e6, 1)) == {1}

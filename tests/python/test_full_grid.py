@@ -104,3 +104,53 @@ def test_a_missing_score_means_the_same_in_both_weeks() -> None:
         row["metric_value"] for row in rows if (row["model_name"], row["metric"]) == ("personal_frequency", "log_loss")
     )
     assert log_loss < 0.01
+
+
+def quarter_bought() -> tuple[duckdb.DuckDBPyConnection, str]:
+    """LambdaRank's score means in the test week the opposite of what it means in the validation week."""
+    connection = duckdb.connect()
+    connection.execute(
+        """
+        create table scores as
+        select case when i < 400 then 'validation' else 'test' end as week_role, 9 + i // 400 as prediction_week,
+            'c' || i % 10 as customer_id, 'p' || i as product_id, 'repeat' as candidate_source,
+            i % 4 = 0 as was_bought, case when i % 4 = 0 then 0.6 else 0.1 end as lightgbm_binary,
+            case when (i % 4 = 0) = (i < 400) then 2 else 1 end as lightgbm_lambdarank,
+            1 as decayed_frequency, 1 as tifu_knn, 1 as personal_frequency
+        from range(800) as r(i)
+        """
+    )
+    return connection, "from scores"
+
+
+def figures_of(connection: duckdb.DuckDBPyConnection, query: str) -> dict[tuple[str, str], dict]:
+    return {(row["model_name"], row["metric"]): row for row in full_grid.performance(connection, query).to_pylist()}
+
+
+def test_figures_by_hand() -> None:
+    rows = figures_of(*quarter_bought())
+    figures = {key: row["metric_value"] for key, row in rows.items()}
+    assert figures["lightgbm_binary", "f1"] == 1
+    assert figures["lightgbm_binary", "observed_to_expected"] == pytest.approx(1 / (0.6 + 3 * 0.1))
+    assert figures["lightgbm_binary", "brier_score"] == pytest.approx((0.4**2 + 3 * 0.1**2) / 4)
+    assert rows["lightgbm_binary", "auc"]["customers"] == 10
+    # What a score means is learnt from the validation week alone.
+    assert figures["lightgbm_lambdarank", "log_loss"] > 3
+    assert figures["lightgbm_lambdarank", "f1"] == 0
+
+
+def test_the_threshold_is_that_of_the_validation_week() -> None:
+    connection, query = quarter_bought()
+    connection.execute("update scores set lightgbm_binary = 0.3 where week_role = 'test' and was_bought")
+    assert figures_of(connection, query)["lightgbm_binary", "f1"]["metric_value"] == 0
+
+
+def test_bins_of_the_calibration_error_have_equal_mass() -> None:
+    probabilities, labels = np.array([0.01, 0.02, 0.03, 0.04]), np.array([0, 0, 1, 1])
+    error = full_grid.expected_calibration_error(probabilities, labels, bins=2)
+    assert error == pytest.approx((0.015 + 0.965) / 2)
+
+
+def test_average_precision_is_that_of_the_scores() -> None:
+    metrics = full_grid.metrics(np.array([4, 3, 2, 1]), np.full(4, 0.5), np.array([1, 0, 1, 0]), 0.5)
+    assert metrics["average_precision"] == pytest.approx((1 + 2 / 3) / 2)

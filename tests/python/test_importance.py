@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from grocery_recommender import classifier, importance
 from grocery_recommender.prediction_weeks import PredictionWeek
+from sklearn.metrics import log_loss
 
 ROWS = 4000
 WEEKS = [
@@ -114,3 +115,21 @@ def test_without_purchases_there_is_no_permutation_importance(connection: duckdb
     rows = importance.feature_importance(connection, WEEKS, "select * from runs", unbought).to_pylist()
     assert {row["permutation_importance"] for row in rows} == {None}
     assert any(row["mean_abs_shap"] > 0 for row in rows)
+
+
+def test_importance_is_that_of_all_rows_that_the_examples_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    features = random.normal(size=(3000, 1)).astype(np.float32)
+    bought = random.random(3000) < 1 / (1 + np.exp(2 - 3 * features[:, 0]))
+    weights = np.where(bought, 1, 9).astype(np.float32)
+    data = classifier.Examples(features, ["signal"], bought, weights, np.ones(3000, int), np.arange(3000) // 20)
+    config = replace(classifier.BINARY, num_boost_round=20, min_data_in_leaf=20)
+    booster = classifier.fit(classifier.bin_examples(data), config)
+    stood_for = np.repeat(np.arange(3000), weights.astype(int))
+    shuffled = features[np.random.default_rng(importance.SEED).permutation(3000)]
+    losses = [log_loss(bought[stood_for], booster.predict(values)[stood_for]) for values in (shuffled, features)]
+    assert importance.permutation_importance(booster, data, features)[0] == pytest.approx(losses[0] - losses[1])
+    contributions = booster.predict(features, pred_contrib=True)[:, :-1]
+    np.testing.assert_allclose(importance.mean_abs_shap(booster, features), np.abs(contributions).mean(0), rtol=1e-4)
+    monkeypatch.setattr(importance, "MEASURED_ROWS", 3)
+    assert importance._spread(np.arange(101)).tolist() == [0, 50, 100]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import duckdb
 import numpy as np
 import pytest
 from grocery_recommender import list_length
@@ -99,3 +100,36 @@ def test_a_customer_who_buys_much_else_gets_a_longer_list() -> None:
 def test_impossible_input_is_refused(probabilities: list[float], outside: list[float]) -> None:
     with pytest.raises(ValueError, match="must"):
         list_length.best_lengths(np.array(probabilities), np.array([0]), np.array(outside), 1)
+
+
+def test_lengths_are_chosen_for_a_shopping_week_and_what_it_has_beyond_the_candidates() -> None:
+    connection = duckdb.connect()
+    connection.execute(
+        """
+        create table scores as
+        select week as prediction_week, customer_id, product_id, cast(score as double) as ranking_score,
+            cast(probability as double) as purchase_probability
+        from (
+            values (12, 'ann', 'a', 9, 0.45), (12, 'ann', 'b', 8, 0.4), (12, 'ann', 'c', 1, 0.01),
+                (12, 'bob', 'a', 1, 0.01), (12, 'bob', 'b', 2, 0.6), (11, 'ann', 'z', 99, 0.5)
+        ) as t(week, customer_id, product_id, score, probability);
+        create table outlook as
+        from (values (12, 'ann', 0.5, 2.0), (12, 'bob', 0.5, 3.0), (11, 'ann', 0.5, 1.0))
+            as t(prediction_week, customer_id, shopping_probability, mean_weekly_items)
+        """
+    )
+    rows = list_length.choose(connection, "from scores", "from outlook", 3).to_pylist()
+    chosen = {
+        (row["prediction_week"], row["customer_id"]): (row["list_length"], row["expected_list_f1"]) for row in rows
+    }
+    # No product is bought more surely than surely: bob's .6 of half the weeks.
+    when_shopping = {(12, "ann"): ([0.9, 0.8, 0.02], 0.28), (12, "bob"): ([1, 0.02], 1.98), (11, "ann"): ([1.0], 0.0)}
+    for key, (probabilities, outside) in when_shopping.items():
+        one = np.array([0])
+        (length,), (value,) = list_length.best_lengths(np.array(probabilities), one, np.array([outside]), 3)
+        assert chosen[key] == (length, pytest.approx(value))
+
+
+def test_the_shorter_list_wins_a_tie() -> None:
+    lengths, _ = list_length.best_lengths(np.zeros(2), np.array([0]), np.zeros(1), 2)
+    assert lengths.tolist() == [1]

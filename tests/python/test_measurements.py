@@ -96,3 +96,9 @@ def test_another_release_of_the_explainer_is_measured(
     monkeypatch.setattr(measurements, "release", lambda library: "another")
     measurement.build()
     assert measurement.times == 2
+
+
+def test_other_runs_in_use_are_measured_anew(measurement: Measurement) -> None:
+    both = "select unnest(['8-binary', '9-binary']) as model_run_id, unnest([{}]) as is_in_use"
+    measurement.build(runs=both.format("true, false"))
+    assert measurement.build(runs=both.format("false, true"))["metric_value"].to_pylist() == [2, 2]

@@ -214,3 +214,7 @@ def test_its_share_of_the_log_odds(fitted: Network) -> None:
 def test_a_feature_that_is_one_value_in_the_sample_says_little_elsewhere() -> None:
     standardizer = network.Standardizer.of(np.full((9, 1), 20, dtype=np.float32))
     assert np.abs(standardizer.inputs(np.array([[21]], dtype=np.float32))).max() < 0.1
+
+
+def test_few_steps_are_few_passes() -> None:
+    assert taught(examples(), config=replace(SMALL, steps=20)).passes < SMALL.passes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import duckdb
+import numpy as np
 import pytest
-from grocery_recommender import ranking
+from grocery_recommender import confidence, ranking
 from grocery_recommender.prediction_weeks import PredictionWeek
 
 
@@ -188,3 +189,47 @@ def test_without_lists_for_the_test_week_the_published_ones_have_no_figures() ->
         (51, "ranking"),
         (51, "ranking_pooled"),
     }
+
+
+MODELS = ("lightgbm_lambdarank", *ranking.BASELINES)
+
+
+def measured(customers: str, value: str) -> tuple[duckdb.DuckDBPyConnection, str]:
+    """Weeks 11 and 12 of four customers, of whom the first alone shops in both."""
+    connection = duckdb.connect()
+    values = ", ".join(f"cast({value} as double) as {column}" for column in ranking.METRICS.values())
+    connection.execute(
+        f"""
+        create table metrics as
+        select week as prediction_week, model_name, 'all' as scope, 10 as cutoff, format('c{{:02}}', i) as customer_id,
+            10 as candidates, {values}
+        from (select unnest({list(MODELS)}) as model_name), (select unnest([11, 12]) as week), range(40) as r(i)
+        where {customers}
+        """
+    )
+    return connection, "from metrics"
+
+
+def test_each_week_of_a_customer_weighs_the_same_when_weeks_are_pooled() -> None:
+    connection, query = measured("i = 0 or (i < 4 and week = 12)", "if(i = 0, 0.8, 0.2)")
+    rows = ranking.performance(connection, weeks_up_to(12), query).to_pylist()
+    (pooled,) = (
+        row["metric_value"]
+        for row in rows
+        if (row["protocol"], row["model_name"], row["metric"]) == ("ranking_pooled", MODELS[0], "ndcg@10")
+    )
+    assert pooled == pytest.approx((2 * 0.8 + 3 * 0.2) / 5)
+
+
+def test_whoever_is_drawn_a_mean_of_equal_values_is_sure() -> None:
+    connection, query = measured("i = 0 or (i < 4 and week = 12)", "0.5")
+    rows = ranking.performance(connection, weeks_up_to(12), query).to_pylist()
+    assert {(row["lower_bound"], row["upper_bound"]) for row in rows if row["metric"] == "ndcg@10"} == {(0.5, 0.5)}
+
+
+def test_the_interval_is_that_of_the_confidence_level() -> None:
+    connection, query = measured("week = 12", "i / 40")
+    rows = ranking.performance(connection, weeks_up_to(12), query).to_pylist()
+    row = next(row for row in rows if row["metric"] == "ndcg@10")
+    lower, upper = confidence.interval(np.arange(40)[:, None] / 40)
+    assert (row["lower_bound"], row["upper_bound"]) == pytest.approx((lower[0], upper[0]))

@@ -301,3 +301,39 @@ def test_names_from_data_stay_text_in_a_browser(browse: Callable) -> None:
     assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in document
     assert "<img" not in document
     assert addresses == set()
+
+
+def test_the_page_is_of_the_latest_week_and_of_what_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marts keep earlier weeks, other protocols, other runs and other roles."""
+    earlier = {
+        "recommendations": "select 8, 'gone', 1, 'p1', 0.9, 'Old.'",
+        "shopping_lists": "select 8, 'c0', 1, 'p5', 0.5, 1.0, 7, 'Old.'",
+        "model_performance": """select 8, 'lightgbm_lambdarank', 'ranking_pooled', metric, 0.7, 0.6, 0.8
+            from (select unnest(['ndcg@10', 'ndcg@10_gain']) as metric)
+            union all select 8, 'lightgbm_binary', 'ranking', 'ndcg@10_gain', 0.9, 0.9, 0.9
+            union all select 7, 'lightgbm_lambdarank', 'ranking', 'ndcg@10', 0.7, 0.6, 0.8""",
+        "model_calibration": "select 7, 9, 0.9, 0.9",
+        "feature_importance": """select 'r', 'unused', false, 0.0 union all select 'old', 'stale', true, 0.9
+            union all select 'rank', 'ordered', true, 0.8 union all select 'r', 'steady', true, 0.1""",
+        "model_runs": "select 'rank', 9, true, 'lambdarank' union all select 'old', 8, true, 'binary'",
+        "feature_profile": """select 'score', 'steady', 0.01, 0.1, 0.02
+            union all select 'test', 'tifu_score', 0.7, 0.1, 0.02
+            union all select 'score', 'unused', 0.8, 0.1, 0.02""",
+    }
+    drawn: dict[str, pd.DataFrame] = {}
+    for name in ("ranking", "calibration", "importance"):
+        draw = getattr(charts, name)
+        monkeypatch.setattr(charts, name, lambda rows, name=name, draw=draw: drawn.update({name: rows}) or draw(rows))
+    kept = {mart: f"{MARTS[mart]} union all {rows}" for mart, rows in earlier.items()}
+    publishing.publish(duckdb.connect(), MARTS | kept, tmp_path)
+    content = write_report(tmp_path).read_text()
+    lists = packed(content)["lists"]
+    assert "gone" not in lists["You may also like"]
+    assert len(lists["This week's list"]["c0"]) == 1
+    assert "3 customers, 15 recommendations" in content
+    assert "leads the best simple rule by +20.0%" in content
+    assert drawn["ranking"]["metric_value"].tolist() == [0.2, 0.2]
+    assert drawn["calibration"]["bin"].max() == 4
+    assert drawn["importance"]["feature"].tolist() == ["tifu_score", "steady", "unused"]
+    shifted = re.findall(r"<td>(\w+)</td>\s*<td>(0\.\d+)", content[content.index("population_stability_index") :])
+    assert shifted == [("tifu_score", "0.300"), ("steady", "0.010")]

@@ -227,3 +227,30 @@ def test_each_invocation_in_a_process_has_its_own(project: Path, monkeypatch: py
     assert version_of_invocation() == first
     (project / "models/staging/a.sql").write_text(f"{SQL} new")
     assert version_of_invocation() != first
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("models/staging/lgsr/a.sql", {"feature", "learning", "evaluation"}),
+        ("models/features/a.sql", {"feature", "learning", "evaluation"}),
+        ("models/ml/ranking/a.py", {"learning", "evaluation"}),
+        ("python/grocery_recommender/classifier.py", {"learning", "evaluation"}),
+        ("models/ml/evaluation/a.sql", {"evaluation"}),
+        ("python/grocery_recommender/full_grid.py", {"evaluation"}),
+        ("models/marts/a.sql", set()),
+    ],
+)
+def test_an_edit_counts_from_its_stage_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch, path: str, changed: set[str]
+) -> None:
+    monkeypatch.setattr(dbt.flags, "GLOBAL_FLAGS", Namespace(VARS={}))
+
+    def versions(content: str) -> dict[str, str]:
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(content)
+        reset_invocation_id()
+        return run_variables.run_variables(project)
+
+    before, after = versions("old"), versions("new")
+    assert {name.removesuffix("_code_version") for name in before if before[name] != after[name]} == changed

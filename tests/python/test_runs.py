@@ -115,6 +115,7 @@ def test_another_week_costs_one_fit_and_leaves_what_a_build_from_nothing_would(s
 def test_boosters_score_until_the_next_are_due(shop: Shop) -> None:
     rows = shop.build(prediction_weeks(every=3, latest=7))
     assert in_use(rows) == {3: "[2]", 6: "[4, 5]"}
+    assert [run.split("-")[0] for run in shop.scorers(prediction_weeks(every=3))] == ["3", "6", "6"]
     assert len(shop.build(prediction_weeks(every=3, latest=8))) == len(rows)
 
 
@@ -228,3 +229,28 @@ def test_nothing_is_learnt_from_what_the_earliest_week_cannot_know(shop: Shop) -
 def test_a_latest_training_week_without_purchases_stops_nothing(shop: Shop, emptied: str) -> None:
     shop.connection.execute(f"{emptied} where prediction_week = 6")
     assert in_use(shop.build(prediction_weeks()))[7] == "[5, 6]"
+
+
+def test_other_code_fits_all_runs_anew(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {row["model_run_id"] for row in shop.build(prediction_weeks())}
+    monkeypatch.setattr(runs, "run_variables", lambda folder: {"learning_code_version": "other"})
+    assert not before & texts(shop.build(prediction_weeks())).keys()
+
+
+def test_a_full_refresh_fits_what_is_stored_once_more(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shop.build(prediction_weeks())
+    monkeypatch.setattr(runs, "is_full_refresh", lambda: True)
+    again = shop.build(prediction_weeks())
+    assert all(row["fitted_at"] > before["fitted_at"] for row, before in zip(again, first, strict=True))
+
+
+def test_features_are_screened_by_some_examples_of_the_latest_week(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SCREENING_EXAMPLES", 30)
+    sample = runs.screened_sample(shop.connection, ("select * from examples",) * 2, [5, 6])
+    assert 0 < len(sample.weights) < 100
+    assert set(sample.weeks) == {6}
+
+
+def test_only_the_features_that_gain_most_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "SCREENED_FEATURES", 1)
+    assert {tuple(row["feature_names"]) for row in shop.build(prediction_weeks())} == {("signal",)}

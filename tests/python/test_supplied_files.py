@@ -48,3 +48,9 @@ def test_an_unreadable_file_is_named_with_the_remedy(tmp_path: Path, content: by
         read_lines(str(file), COLUMNS)
     # dbt prints all of this: where the program stood would bury the message.
     assert "Traceback" not in "".join(traceback.format_exception(error.value))
+
+
+def test_blanks_around_a_value_are_none_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("customer,product\n1 , a\n")
+    (row,) = read_lines(str(tmp_path / "a.csv"), COLUMNS).to_pylist()
+    assert (row["customer"], row["product"]) == ("1", "a")

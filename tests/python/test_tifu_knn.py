@@ -136,3 +136,34 @@ def test_neighbours_come_from_a_pool_of_bounded_size() -> None:
     first = tifu_knn.score(table, pa.array([f"c{i:02}" for i in range(20)]), 2, config)
     assert first.equals(tifu_knn.score(table, pa.array([f"c{i:02}" for i in range(20)]), 2, config))
     assert len(set(first["customer_id"].to_pylist())) == 20
+
+
+def personal_vector(purchases: str) -> dict[str, float]:
+    """Of customer a, by product; the week to come is 13."""
+    connection = duckdb.connect()
+    connection.execute(f"create table purchases as from ({purchases}) as t(customer_id, product_id, week_index)")
+    week = PredictionWeek(13, 13, "score", 3, 12, 13, "", "")
+    query = tifu_knn.vectors_sql("from purchases", week, TifuKnnConfig())
+    return {product: weight for _, product, weight in connection.sql(query).fetchall()}
+
+
+def test_what_is_bought_in_one_week_is_one_basket() -> None:
+    weights = personal_vector("values ('a', 'milk', 12), ('a', 'tea', 12), ('a', 'milk', 11)")
+    assert weights == pytest.approx({"milk": (1 + 0.9) / 3, "tea": 1 / 3}, abs=1e-6)
+
+
+def test_all_products_are_divided_by_the_baskets_of_the_customer() -> None:
+    weights = personal_vector("select 'a', if(week = 12, 'tea', 'milk'), week from range(9, 13) as r(week)")
+    assert weights["tea"] == pytest.approx(1 / 6, abs=1e-6)
+
+
+def test_the_pool_is_drawn_from_all_customers_and_alike_in_every_build() -> None:
+    customers = [f"c{i:02}" for i in range(40)]
+    own = [(customer, f"p{customer[1:]}", 1.0) for customer in customers]
+    table = vectors([(customer, "milk", 1.0) for customer in customers] + own)
+    config = TifuKnnConfig(neighbours=40, pool=10, minimum_customers=1)
+    first, second = (tifu_knn.score(table, pa.array(["c00"]), 40, config) for _ in range(2))
+    assert first.equals(second)
+    proposed = {row["product_id"] for row in first.to_pylist() if not row["is_repeat"]}
+    assert 9 <= len(proposed) <= 10
+    assert max(proposed) > "p20"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 from grocery_recommender import backtest, classifier, run_variables, tune
-from grocery_recommender.classifier import ClassifierConfig
+from grocery_recommender.classifier import ClassifierConfig, Examples
+from scipy.special import logit
 
 PRESENT = replace(classifier.LAMBDARANK, learning_rate=0.1, num_leaves=31)
 
@@ -199,3 +200,62 @@ def test_what_is_written_is_what_a_build_reads_and_other_rows_stay(tmp_path: Pat
         ("binary", "seed", 20060411),
     ]
     assert classifier.configured(classifier.LAMBDARANK, rows).num_boost_round == 90
+
+
+def test_the_search_judges_by_log_loss_and_by_the_order_of_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a warehouse of its own, as of the week to tune for, from the parameters of the seed on."""
+    monkeypatch.chdir(PROJECT)
+    random = np.random.default_rng(1)
+    signal = random.normal(size=(2000, 1)).astype(np.float32)
+    bought = random.random(2000) < 1 / (1 + np.exp(2 - 2 * signal[:, 0]))
+    customers, ones = np.arange(2000) // 20, np.ones(2000, np.float32)
+    teaching, judges = (
+        Examples(signal[part], ["signal"], bought[part], ones[part], np.full(1000, week), customers[part])
+        for week, part in enumerate((slice(0, 1000), slice(1000, 2000)))
+    )
+    built: list[tuple[dict, str]] = []
+
+    def build(variables: dict, *_: str, **environment: str) -> None:
+        built.append((variables, environment["GROCERY_WAREHOUSE"]))
+        with duckdb.connect(environment["GROCERY_WAREHOUSE"]) as connection:
+            connection.execute(
+                "create schema seeds; create schema grid; create table seeds.classifier_parameters as"
+                " select 'binary' as objective, 'num_leaves' as parameter, 15.0 as value;"
+                " create table grid.prediction_weeks as select 5 as prediction_week, 'train' as week_role,"
+                " '' as build_fingerprint, '' as example_fingerprint"
+            )
+
+    values: dict[str, list[float]] = {}
+    searched: dict[str, tuple[ClassifierConfig, Path]] = {}
+    small = {"feature_fraction": 1.0, "min_data_in_leaf": 20}
+
+    def search(
+        config: ClassifierConfig, value_of: Callable[[ClassifierConfig], float], _: int, storage: Path, __: str
+    ) -> ClassifierConfig:
+        searched[config.objective] = config, storage
+        values[config.objective] = [value_of(replace(config, num_boost_round=rounds, **small)) for rounds in (1, 40)]
+        return config
+
+    ordered_by: list[np.ndarray] = []
+    mean_ndcg = tune.mean_ndcg
+    for name, stand_in in {
+        "build": build,
+        "week_to_tune_for": lambda *_: 30,
+        "read_weeks": lambda _: (teaching, judges),
+        "search": search,
+        "write_parameters": lambda *_: None,
+        "mean_ndcg": lambda scores, *rest: ordered_by.append(scores) or mean_ndcg(scores, *rest),
+    }.items():
+        monkeypatch.setattr(tune, name, stand_in)
+    tune.tune(tmp_path / "shop.duckdb", {"retailer": "mine"}, 5)
+    assert built == [({"retailer": "mine", "target_week": 30}, str(tmp_path / "shop.tuning.duckdb"))]
+    assert searched["binary"][0].num_leaves == 15
+    assert {storage.name for _, storage in searched.values()} == {"shop.tuning.log"}
+    assert values["binary"][0] < values["binary"][1] < 0
+    binned = classifier.bin_examples(teaching)
+    ranker = replace(searched["lambdarank"][0], num_boost_round=1, **small)
+    scores = classifier.fit(binned, ranker).predict(judges.features)
+    log_odds = logit(classifier.fit(binned, classifier.BINARY).predict(judges.features))
+    np.testing.assert_allclose(ordered_by[0], scores + log_odds, atol=1e-6)
