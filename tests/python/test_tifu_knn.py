@@ -130,14 +130,6 @@ def test_where_no_product_has_enough_buyers_all_keep_their_own_scores() -> None:
     assert all(r["is_repeat"] and r["neighbour_score"] == 0 for r in scored)
 
 
-def test_neighbours_come_from_a_pool_of_bounded_size() -> None:
-    table = vectors([(f"c{i:02}", "milk", 1.0) for i in range(20)] + [("c00", "tea", 0.5)])
-    config = TifuKnnConfig(neighbours=3, pool=10, minimum_customers=1)
-    first = tifu_knn.score(table, pa.array([f"c{i:02}" for i in range(20)]), 2, config)
-    assert first.equals(tifu_knn.score(table, pa.array([f"c{i:02}" for i in range(20)]), 2, config))
-    assert len(set(first["customer_id"].to_pylist())) == 20
-
-
 def personal_vector(purchases: str) -> dict[str, float]:
     """Of customer a, by product; the week to come is 13."""
     connection = duckdb.connect()
