@@ -195,7 +195,7 @@ MODELS = ("lightgbm_lambdarank", *ranking.BASELINES)
 
 
 def measured(customers: str, value: str) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Weeks 11 and 12 of four customers, of whom the first alone shops in both."""
+    """The same value for every metric and model, of the customers ``i`` and weeks that a condition keeps."""
     connection = duckdb.connect()
     values = ", ".join(f"cast({value} as double) as {column}" for column in ranking.METRICS.values())
     connection.execute(
