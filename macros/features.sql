@@ -10,10 +10,21 @@
 {%- endmacro %}
 
 
+{# Whether a row is of the weeks that a prediction week looks back on: nothing earlier, and nothing of the week itself. #}
+{% macro in_window(rows, windows='prediction_week') -%}
+    {{ rows }}.week_index between {{ windows }}.window_first_week_index and {{ windows }}.window_last_week_index
+{%- endmacro %}
+
+
 {# Whether a row is of the last weeks of the window. A week's fingerprint covers its window: nothing may look further. #}
 {% macro in_latest_weeks(weeks, rows, windows) -%}
-    {{ rows }}.week_index > {{ windows }}.window_last_week_index - {{ weeks }}
-        and {{ rows }}.week_index between {{ windows }}.window_first_week_index and {{ windows }}.window_last_week_index
+    {{ rows }}.week_index > {{ windows }}.window_last_week_index - {{ weeks }} and {{ in_window(rows, windows) }}
+{%- endmacro %}
+
+
+{# Days since the purchase before; null where that one lies before the window. #}
+{% macro gap_in_window(rows, windows='prediction_week') -%}
+    case when {{ rows }}.previous_week_index >= {{ windows }}.window_first_week_index then {{ rows }}.gap_days end
 {%- endmacro %}
 
 

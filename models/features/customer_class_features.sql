@@ -36,9 +36,7 @@ classed as (
         {{ exact('quantity', 'baskets.quantity') }} as quantity,
         {{ exact('spend', 'baskets.spend') }} as spend
     from baskets
-    inner join prediction_week
-        on baskets.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('baskets') }}
     left join store_versions
         on baskets.store_id = store_versions.store_id
         and {{ is_valid_in('store_versions', 'baskets.week_index') }}

@@ -25,14 +25,9 @@ days as (
     select
         customer_days.*,
         prediction_week.prediction_week_index - customer_days.week_index as weeks_ago,
-        case
-            when customer_days.previous_week_index >= prediction_week.window_first_week_index
-                then customer_days.gap_days
-        end as gap_days_in_window
+        {{ gap_in_window('customer_days') }} as gap_days_in_window
     from customer_days
-    inner join prediction_week
-        on customer_days.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('customer_days') }}
 
 ),
 
@@ -67,9 +62,7 @@ bought_on_offer as (
         {{ mean_share('item_weeks.' ~ offer_type ~ '_share') }} as {{ offer_type }}_purchase_share{{ "," if not loop.last }}
         {% endfor %}
     from item_weeks
-    inner join prediction_week
-        on item_weeks.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('item_weeks') }}
     group by item_weeks.customer_id
 
 ),

@@ -62,17 +62,13 @@ days as (
     select
         item_days.*,
         prediction_week.prediction_week_index - item_days.week_index as weeks_ago,
-        case
-            when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
-        end as gap_days_in_window,
+        {{ gap_in_window('item_days') }} as gap_days_in_window,
         -- All that is asked of a later purchase is whether it lies within the window.
         coalesce(item_days.next_week_index > prediction_week.window_last_week_index, true) as is_last,
         shopping_days.shopping_days - item_days.shopping_day_number as shopping_days_ago
     from item_days
     inner join shopping_days on item_days.customer_key = shopping_days.customer_key
-    inner join prediction_week
-        on item_days.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('item_days') }}
     inner join needed_items
         on item_days.customer_key = needed_items.customer_key and item_days.item_key = needed_items.item_key
 

@@ -78,9 +78,7 @@ purchases as (
             power(0.5, (prediction_week.prediction_week_index - item_weeks.week_index - 1) / 16.0) * 1048576
         )) as decayed_visits
     from item_weeks
-    inner join prediction_week
-        on item_weeks.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('item_weeks') }}
     group by item_weeks.customer_key, item_weeks.product_key
 
 ),

@@ -26,9 +26,7 @@ weeks as (
         item_weeks.*,
         prediction_week.prediction_week_index - item_weeks.week_index as weeks_ago
     from item_weeks
-    inner join prediction_week
-        on item_weeks.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('item_weeks') }}
 
 ),
 
@@ -54,14 +52,10 @@ window_days as (
 
     select
         item_days.item_key,
-        case
-            when item_days.previous_week_index >= prediction_week.window_first_week_index then item_days.gap_days
-        end as gap_days,
+        {{ gap_in_window('item_days') }} as gap_days,
         coalesce(item_days.next_week_index > prediction_week.window_last_week_index, true) as is_last
     from item_days
-    inner join prediction_week
-        on item_days.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('item_days') }}
 
 ),
 

@@ -39,9 +39,7 @@ offered_weeks as (
         {% endfor %}
         prediction_week.prediction_week_index - promotions.week_index as weeks_ago
     from promotions
-    inner join prediction_week
-        on promotions.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('promotions') }}
     where promotions.store_share >= 0.1
     group by promotions.product_id, promotions.week_index, prediction_week.prediction_week_index
 
@@ -55,9 +53,7 @@ sold_weeks as (
         item_weeks.baskets
     from item_weeks
     inner join products on item_weeks.item_key = products.product_key
-    inner join prediction_week
-        on item_weeks.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('item_weeks') }}
 
 ),
 

@@ -23,9 +23,7 @@ summed as (
         {{ summed_class_sums('quantity') }},
         {{ summed_class_sums('spend') }}
     from class_weeks
-    inner join prediction_week
-        on class_weeks.week_index between prediction_week.window_first_week_index
-        and prediction_week.window_last_week_index
+    inner join prediction_week on {{ in_window('class_weeks') }}
     group by class_weeks.product_id
 
 ),

@@ -27,9 +27,7 @@ purchases as (
         row_number() over purchases_in_order as purchase_number,
         lead(item_weeks.week_index) over purchases_in_order as next_week_index
     from item_weeks
-    inner join prediction_weeks
-        on item_weeks.week_index between prediction_weeks.window_first_week_index
-        and prediction_weeks.window_last_week_index
+    inner join prediction_weeks on {{ in_window('item_weeks', 'prediction_weeks') }}
     window purchases_in_order as (
         partition by prediction_weeks.prediction_week, item_weeks.customer_key, item_weeks.product_key
         order by item_weeks.week_index

@@ -171,9 +171,7 @@ inputs as (
         observed_weeks.week_index,
         observed_weeks.build_fingerprint as fingerprint
     from predicted
-    inner join observed_weeks
-        on observed_weeks.week_index
-        between predicted.window_first_week_index and predicted.window_last_week_index
+    inner join observed_weeks on {{ in_window('observed_weeks', 'predicted') }}
     union all
     select
         predicted.prediction_week,

@@ -31,9 +31,7 @@ weekly_items as (
         item_weeks.customer_id,
         count(*) as items
     from item_weeks
-    inner join prediction_weeks
-        on item_weeks.week_index between prediction_weeks.window_first_week_index
-        and prediction_weeks.window_last_week_index
+    inner join prediction_weeks on {{ in_window('item_weeks', 'prediction_weeks') }}
     group by
         prediction_weeks.prediction_week, prediction_weeks.prediction_week_index,
         prediction_weeks.window_first_week_index, prediction_weeks.window_last_week_index,

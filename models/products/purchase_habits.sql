@@ -33,13 +33,9 @@ window_days as (
         item_days.item_key,
         item_days.bought_quantity,
         item_days.purchased_on,
-        case
-            when item_days.previous_week_index >= prediction_weeks.window_first_week_index then item_days.gap_days
-        end as gap_days
+        {{ gap_in_window('item_days', 'prediction_weeks') }} as gap_days
     from item_days
-    inner join prediction_weeks
-        on item_days.week_index between prediction_weeks.window_first_week_index
-        and prediction_weeks.window_last_week_index
+    inner join prediction_weeks on {{ in_window('item_days', 'prediction_weeks') }}
 
 ),
 
