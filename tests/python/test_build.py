@@ -571,6 +571,24 @@ def test_models_built_alone_are_made_by_the_code_and_vars_that_run(
     assert fingerprints(warehouse, ("features", "ml")) == before
 
 
+def test_every_column_of_a_table_is_described(full_warehouse: Warehouse) -> None:
+    """The manifest knows what is described, the warehouse which columns there are; a view may pass on those of others."""
+    manifest = json.loads((full_warehouse.folder / "target" / "manifest.json").read_text())
+    described = {
+        (node["schema"], node["name"], column["name"])
+        for node in manifest["nodes"].values()
+        for column in node["columns"].values()
+        if column["description"]
+    }
+    columns = full_warehouse.query(
+        "select table_schema, table_name, column_name from information_schema.columns"
+        " inner join information_schema.tables using (table_schema, table_name)"
+        f" where table_type = 'BASE TABLE' and table_schema in {BUILT_SCHEMAS}"
+    )
+    assert len(columns) > 500
+    assert {*columns} - described == set()
+
+
 @pytest.mark.parametrize("forgotten", ["description", "range"])
 def test_a_feature_must_be_documented(
     past_week_from_full_data: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str
