@@ -14,6 +14,12 @@ weeks as (
 
 ),
 
+store_versions as (
+
+    select * from {{ ref('dim_store_versions') }}
+
+),
+
 basket_weeks as (
 
     select
@@ -55,29 +61,34 @@ baskets as (
 final as (
 
     select
-        basket_id,
-        customer_id,
-        store_id,
-        basket_size,
-        basket_price_sensitivity,
-        basket_type,
-        basket_mission,
+        baskets.basket_id,
+        baskets.customer_id,
+        baskets.store_id,
+        store_versions.store_format,
+        store_versions.store_region,
+        baskets.basket_size,
+        baskets.basket_price_sensitivity,
+        baskets.basket_type,
+        baskets.basket_mission,
         case
-            when purchase_hour < 12 then 'morning'
-            when purchase_hour < 17 then 'afternoon'
-            when purchase_hour >= 17 then 'evening'
+            when baskets.purchase_hour < 12 then 'morning'
+            when baskets.purchase_hour < 17 then 'afternoon'
+            when baskets.purchase_hour >= 17 then 'evening'
         end as day_part,
-        week,
-        week_index,
-        purchase_hour,
-        lines,
-        products,
-        quantity,
-        spend,
-        is_one_visit,
-        {{ iso_day_of_week('purchased_on') }} in (6, 7) as is_weekend,
-        purchased_on
+        baskets.week,
+        baskets.week_index,
+        baskets.purchase_hour,
+        baskets.lines,
+        baskets.products,
+        baskets.quantity,
+        baskets.spend,
+        baskets.is_one_visit,
+        {{ iso_day_of_week('baskets.purchased_on') }} in (6, 7) as is_weekend,
+        baskets.purchased_on
     from baskets
+    left join store_versions
+        on baskets.store_id = store_versions.store_id
+        and {{ is_valid_in('store_versions', 'baskets.week_index') }}
 
 )
 

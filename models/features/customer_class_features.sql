@@ -15,12 +15,6 @@ baskets as (
 
 ),
 
-store_versions as (
-
-    select * from {{ ref('dim_store_versions') }}
-
-),
-
 classed as (
 
     select
@@ -29,7 +23,7 @@ classed as (
         baskets.basket_size,
         baskets.basket_type,
         baskets.basket_mission,
-        store_versions.store_format,
+        baskets.store_format,
         baskets.day_part,
         baskets.is_weekend,
         cast(1 as double) as visits,
@@ -37,9 +31,6 @@ classed as (
         {{ exact('spend', 'baskets.spend') }} as spend
     from baskets
     inner join prediction_week on {{ in_window('baskets') }}
-    left join store_versions
-        on baskets.store_id = store_versions.store_id
-        and {{ is_valid_in('store_versions', 'baskets.week_index') }}
 
 ),
 

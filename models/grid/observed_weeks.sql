@@ -23,12 +23,6 @@ baskets as (
 
 ),
 
-store_versions as (
-
-    select * from {{ ref('dim_store_versions') }}
-
-),
-
 product_versions as (
 
     select * from {{ ref('dim_product_versions') }}
@@ -58,16 +52,13 @@ line_content as (
 basket_content as (
 
     select
-        baskets.week_index,
+        week_index,
         {{ content_fingerprint([
-            'baskets.basket_id', 'baskets.basket_price_sensitivity', 'baskets.basket_size', 'baskets.basket_type',
-            'baskets.basket_mission', 'baskets.day_part', 'store_versions.store_format', 'store_versions.store_region',
+            'basket_id', 'basket_price_sensitivity', 'basket_size', 'basket_type', 'basket_mission', 'day_part',
+            'store_format', 'store_region',
         ]) }} as fingerprint
     from baskets
-    left join store_versions
-        on baskets.store_id = store_versions.store_id
-        and {{ is_valid_in('store_versions', 'baskets.week_index') }}
-    group by baskets.week_index
+    group by week_index
 
 ),
 

@@ -22,12 +22,6 @@ baskets as (
 
 ),
 
-store_versions as (
-
-    select * from {{ ref('dim_store_versions') }}
-
-),
-
 product_baskets as (
 
     select
@@ -50,16 +44,13 @@ classed as (
         baskets.basket_size,
         baskets.basket_type,
         baskets.basket_mission,
-        store_versions.store_format,
+        baskets.store_format,
         baskets.day_part,
         baskets.is_weekend
     from product_baskets
     left join baskets
         on product_baskets.basket_id = baskets.basket_id
         and product_baskets.week_index = baskets.week_index
-    left join store_versions
-        on baskets.store_id = store_versions.store_id
-        and {{ is_valid_in('store_versions', 'baskets.week_index') }}
 
 ),
 

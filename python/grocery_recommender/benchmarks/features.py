@@ -138,10 +138,7 @@ def script(week: int, index: int, first: int, last: int, starts_on: str) -> dict
                 from grid.customer_item_weeks where {in_window} group by customer_id
             ) using (customer_id)""",
         "customer_class_features": shares(
-            f"(select *, 1 as visits from core.fct_baskets left join core.dim_store_versions as store"
-            f" on fct_baskets.store_id = store.store_id and week_index >= valid_from_week_index"
-            f" and week_index <= coalesce(valid_to_week_index, week_index)"
-            f" where customer_id is not null and {in_window})",
+            f"(select *, 1 as visits from core.fct_baskets where customer_id is not null and {in_window})",
             "customer_id",
             columns=False,
         ),
