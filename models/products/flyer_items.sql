@@ -17,9 +17,9 @@ week_offers as (
 
 ),
 
-products as (
+product_items as (
 
-    select * from {{ ref('dim_products') }}
+    select * from {{ ref('product_items') }}
 
 ),
 
@@ -38,12 +38,14 @@ offered as (
     inner join week_offers
         on candidate_scores.prediction_week = week_offers.prediction_week
         and candidate_scores.product_id = week_offers.product_id
-    inner join products on candidate_scores.product_id = products.product_id
+    inner join product_items
+        on candidate_scores.prediction_week = product_items.prediction_week
+        and candidate_scores.product_id = product_items.product_id
     qualify row_number() over (
         -- A product without a category is a category of its own.
         partition by
             candidate_scores.prediction_week, candidate_scores.customer_id,
-            coalesce(products.category_id, products.product_id)
+            coalesce(product_items.category_key, product_items.product_key)
         order by {{ best_first('candidate_scores') }}
     ) <= {{ var('flyer_items_per_category') }}
 
