@@ -109,9 +109,9 @@ def performance(connection: Any, weeks: list[PredictionWeek], features_sql: str,
 
 def _estimators() -> dict[str, Any]:
     """Classifiers with the interface of scikit-learn that take NaN as missing."""
-    # A sample this small wants smaller trees than weeks of examples do, and random splits: mean F1 on weeks 46 to 48 of
-    # The Complete Journey .756 with them, .752 with 31 leaves and 400 rounds. Three seeds together gain .002 more (.7632
-    # for .7616, four pairs of weeks from 45 to 48), and are fitted in seconds.
+    # A sample this small wants smaller trees than weeks of examples do, and random splits: mean F1 on weeks 46 to 48
+    # of The Complete Journey .756 with them, .752 with 31 leaves and 400 rounds. Three seeds together gain .002 more
+    # (.7632 for .7616, four pairs of weeks from 45 to 48), and are fitted in seconds.
     config = replace(classifier.BINARY, num_leaves=15, min_data_in_leaf=100)
     parameters = config.lightgbm_parameters() | {"extra_trees": True}
     booster = partial(LGBMClassifier, n_estimators=BOOSTING_ROUNDS, class_weight=CLASS_WEIGHTS, **parameters)

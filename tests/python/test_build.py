@@ -572,7 +572,7 @@ def test_models_built_alone_are_made_by_the_code_and_vars_that_run(
 
 
 def test_every_column_of_a_table_is_described(full_warehouse: Warehouse) -> None:
-    """The manifest knows what is described, the warehouse which columns there are; a view may pass on those of others."""
+    """The manifest knows what is described, the warehouse which columns there are; views pass on those of tables."""
     manifest = json.loads((full_warehouse.folder / "target" / "manifest.json").read_text())
     described = {
         (node["schema"], node["name"], column["name"])
