@@ -63,8 +63,8 @@
             ) }}
         {%- endif -%}
         {#- Rejected lines and reconciled files are told apart by the names of files. -#}
-        {%- set offers = (var('offers_path') or '').split('/')[-1] -%}
-        {%- set open_baskets = (var('open_baskets_path') or '').split('/')[-1] -%}
+        {%- set offers = ((var('offers_path') or '') | string).split('/')[-1] -%}
+        {%- set open_baskets = ((var('open_baskets_path') or '') | string).split('/')[-1] -%}
         {%- if offers and offers == open_baskets -%}
             {{ exceptions.raise_compiler_error(
                 "offers_path and open_baskets_path both name a file " ~ offers ~ "; give one of them another name"

@@ -31,6 +31,7 @@ loaded as (
     select
         weeks.*,
         coalesce(lines_of_week.lines, 0) as lines,
+        min(case when lines_of_week.lines > 0 then weeks.week_index end) over () as first_loaded_week_index,
         max(case when lines_of_week.lines > 0 then weeks.week_index end) over () as last_loaded_week_index,
         {{ days_between('weeks.starts_on', 'lines_of_week.last_purchased_on') }} as last_day
     from weeks
@@ -45,6 +46,15 @@ usual_end as (
     select percentile_cont(0.1) within group (order by last_day) as last_day
     from loaded
     where week_index < last_loaded_week_index
+
+),
+
+-- A gap would read as nobody bought anything; and one line with a wrong year would move the target week.
+gap as (
+
+    select min(week) as week
+    from loaded
+    where lines = 0 and week_index between first_loaded_week_index and last_loaded_week_index
 
 ),
 
@@ -84,6 +94,11 @@ checked_target as (
 
     select
         case
+            when gap.week is not null
+                then {{ fail_with(
+                    "concat('week ', gap.week, ' has no transactions, while weeks before and after it have: load them,'"
+                    ~ ", ' or mend the dates of what lies behind it')"
+                ) }}
             when target.week_index is null
                 {% if target_week is none %}
                 then {{ fail_with("'no week is complete yet: load more days, or name a target_week'") }}
@@ -97,6 +112,7 @@ checked_target as (
             else target.week_index
         end as week_index
     from target
+    cross join gap
 
 ),
 

@@ -50,7 +50,7 @@ def read_lines(path: str, columns: tuple[str, ...]) -> pa.Table:
         return schema.empty_table()
     expected = ",".join(columns)
     try:
-        header, *lines = Path(path).expanduser().read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+        header, *lines = Path(str(path)).expanduser().read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except OSError as error:
         raise IngestionError(f"{path} cannot be read ({error.strerror}); correct the var, or leave it empty") from None
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 from conftest import Warehouse
+from grocery_recommender.backtest import WITHOUT_TESTS
 
 
 def write_files(folder: Path, lines: int) -> Path:
@@ -53,6 +54,51 @@ def test_a_line_that_cannot_be_read_repeats_none(tmp_path: Path) -> None:
         "select line_number, reason from staging.stg_complete_journey__rejected_lines order by 1"
     )
     assert rejected == [(1, "unknown_week"), (2, "unknown_week")]
+
+
+def rewrite_lines(folder: Path, columns: str, source: str = "") -> None:
+    """Replace columns of the transactions, which may be multiplied by another relation."""
+    path = folder / "transactions.parquet"
+    duckdb.from_arrow(
+        duckdb.sql(f"select * replace ({columns}) from read_parquet('{path}') {source}").to_arrow_table()
+    ).write_parquet(str(path))
+
+
+def test_a_week_without_lines_between_others_stops_the_build(tmp_path: Path) -> None:
+    """As one line from a till with a wrong year makes many: its week and its date agree."""
+    folder = write_files(tmp_path / "shop", 1)
+    dates = "transaction_timestamp + to_days((7 * (number - 5))::int) as transaction_timestamp"
+    rewrite_lines(folder, f"number as week, {dates}", ", (values (5), (6), (9)) as weeks (number)")
+    warehouse = Warehouse(tmp_path, {"complete_journey_path": str(folder)})
+    result = warehouse.dbt("build", "--select", "+dim_weeks", *WITHOUT_TESTS)
+    assert result.returncode == 1
+    assert "week 7 has no transactions, while weeks before and after it have" in result.stdout
+
+
+def test_a_file_with_many_damaged_lines_stops_the_build(tmp_path: Path) -> None:
+    """Returns are no damage; a larger share can be let pass."""
+    folder = write_files(tmp_path / "shop", 10)
+    rewrite_lines(
+        folder,
+        "case when basket_id < 5 then null else sales_value end as sales_value,"
+        " case when basket_id >= 8 then -1 else quantity end as quantity",
+    )
+    warehouse = Warehouse(tmp_path, {"complete_journey_path": str(folder)})
+    result = warehouse.dbt("build", "--select", "+dim_weeks", *WITHOUT_TESTS)
+    assert result.returncode == 1
+    assert "2 of 10 lines are damaged" in result.stdout
+    assert "most often: invalid_spend" in result.stdout
+    warehouse.variables["max_rejected_share"] = 0.2
+    warehouse.build("+transaction_lines", with_tests=False)
+    assert warehouse.query("select count(*) from staging.transaction_lines") == [(3,)]
+
+
+def test_a_date_without_a_time_is_that_of_the_shop(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "shop", 1)
+    rewrite_lines(folder, "transaction_timestamp::date as transaction_timestamp")
+    warehouse = Warehouse(tmp_path, {"complete_journey_path": str(folder)})
+    warehouse.build("+transaction_lines", with_tests=False)
+    assert warehouse.query("select purchased_on::text from staging.transaction_lines") == [("2017-02-01",)]
 
 
 def test_lines_of_excluded_departments_and_categories_are_rejected(tmp_path: Path) -> None:

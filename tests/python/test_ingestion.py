@@ -582,8 +582,15 @@ def test_links_to_files_are_files_and_folders_are_none(folder, warehouse):
     folder.write_week(WEEK)
     (folder.path / NAME).rename(folder.path / "elsewhere.csv")
     (folder.path / NAME).symlink_to(folder.path / "elsewhere.csv")
-    (folder.path / f"transactions_{WEEKS[1]}.csv").mkdir()
+    (folder.path / "transactions").mkdir()
     assert load(warehouse, folder)[NAME]["loaded"] == LINES
+
+
+def test_a_week_that_is_a_folder_is_not_left_out_without_a_word(folder, warehouse):
+    folder.write_week(WEEK)
+    (folder.path / f"transactions_{WEEKS[1]}.csv").mkdir()  # as Spark writes a table
+    with pytest.raises(IngestionError, match=f"transactions_{WEEKS[1]}.csv is no file"):
+        load(warehouse, folder)
 
 
 def test_file_that_vanishes_while_the_folder_is_listed(folder, warehouse, monkeypatch):

@@ -41,10 +41,10 @@ final as (
         households.customer_id,
         null::string as lifestage,
         null::string as price_sensitivity,
-        demographics.age as age_band,
-        demographics.income as income_band,
-        demographics.household_size,
-        demographics.household_comp as household_composition,
+        demographics.age::string as age_band,
+        demographics.income::string as income_band,
+        demographics.household_size::string as household_size,
+        demographics.household_comp::string as household_composition,
         households.first_week::integer as valid_from_week
     from households
     left join demographics on households.customer_id = {{ id_text('demographics.household_id') }}

@@ -19,8 +19,11 @@ final as (
         {{ whole_number('week') }} as week,
         try_cast(quantity as decimal(12, 3)) as quantity,
         try_cast(sales_value as decimal(12, 2)) as spend,
-        -- The till writes UTC; the shop's weeks begin on Monday at midnight, local time.
-        {{ local_time('transaction_timestamp', 'America/New_York') }} as purchased_at,
+        -- The till writes UTC; the shop's weeks begin on Monday at midnight, local time. A date without a time is local.
+        case
+            when lower(typeof(transaction_timestamp)) = 'date' then transaction_timestamp::timestamp
+            else {{ local_time('transaction_timestamp', 'America/New_York') }}
+        end as purchased_at,
         purchased_at::date as purchased_on
     from transactions
 

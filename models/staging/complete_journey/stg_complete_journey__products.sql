@@ -39,14 +39,14 @@ listed as (
 
     select
         {{ id_text('product_id') }} as product_id,
-        brand,
-        package_size,
-        department as department_id,
+        brand::string as brand,
+        package_size::string as package_size,
+        department::string as department_id,
         department || ' / ' || product_category as category_id,
         department || ' / ' || product_category || ' / ' || product_type as subcategory_id,
-        product_type as subcategory_name,
-        product_category as category_name,
-        department as department_name,
+        product_type::string as subcategory_name,
+        product_category::string as category_name,
+        department::string as department_name,
         1 as first_week
     from catalogue
 

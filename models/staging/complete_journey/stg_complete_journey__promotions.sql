@@ -62,7 +62,7 @@ final as (
         null::decimal(12, 2) as offer_price
     from offers
     inner join stores_of_week on offers.week = stores_of_week.week
-    where offers.stores > 0 and {{ whole_number('offers.week') }} is not null
+    where offers.stores > 0 and offers.product_id is not null and {{ whole_number('offers.week') }} is not null
 
 )
 

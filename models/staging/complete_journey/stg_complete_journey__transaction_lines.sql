@@ -8,6 +8,25 @@ checked_lines as (
 
 ),
 
+-- Returns, and what is no merchandise, are no damage.
+damage as (
+
+    select
+        count(*) as lines,
+        count(reason) as damaged_lines,
+        mode(reason) as most_common_reason
+    from (
+        select
+            case
+                when rejection_reason not in ('quantity_not_positive', 'excluded_department', 'excluded_category')
+                    then rejection_reason
+            end as reason
+        from checked_lines
+        where not is_duplicate
+    ) as judged
+
+),
+
 final as (
 
     select
@@ -27,7 +46,17 @@ final as (
         spend,
         purchased_on
     from checked_lines
-    where rejection_reason is null and not is_duplicate
+    cross join damage
+    where
+        case
+            when damage.damaged_lines > {{ var('max_rejected_share') | float }} * damage.lines
+                then {{ fail_with(
+                    "concat('transactions.parquet: ', damage.damaged_lines, ' of ', damage.lines, ' lines are damaged,'"
+                    ~ ", ' more than the share of " ~ var('max_rejected_share') ~ " that is let pass; most often: '"
+                    ~ ", damage.most_common_reason, '. Mend the file, or raise the var max_rejected_share.')"
+                ) }}
+            else checked_lines.rejection_reason is null and not checked_lines.is_duplicate
+        end
 
 )
 

@@ -56,7 +56,7 @@ def existing_folder(lgsr_path: str | Path) -> Path:
     )
     if not str(lgsr_path or "").strip():
         raise IngestionError(f"The var lgsr_path is empty: {hint}")
-    folder = Path(lgsr_path).expanduser()
+    folder = Path(str(lgsr_path)).expanduser()
     try:
         is_folder = folder.is_dir()
     except OSError as error:

@@ -140,12 +140,13 @@ class FileContent:
 def list_files(folder: Path) -> tuple[list[TransactionFile], list[str]]:
     """List the transaction files of a folder by name, and the names of other files that may have been meant as such.
 
-    Hidden files, folders and ``time.csv`` are neither.
+    Hidden files, other folders and ``time.csv`` are neither.
 
     Raises
     ------
     IngestionError
-        If the folder cannot be listed, or one of those files cannot be looked up, such as a link to nothing.
+        If the folder cannot be listed, or one of those files cannot be looked up, such as a link to nothing, or is
+        none, such as a folder with the name of a week.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -158,8 +159,11 @@ def list_files(folder: Path) -> tuple[list[TransactionFile], list[str]]:
         except OSError as error:
             problems.append(f"{path.name} cannot be read ({error.strerror}): see that it is there and no broken link.")
             continue
-        if file and TRANSACTION_FILE.fullmatch(path.name):
-            files.append(file)
+        if TRANSACTION_FILE.fullmatch(path.name):
+            if file:
+                files.append(file)
+            else:
+                problems.append(f"{path.name} is no file: put the week there as one; what lies in it is not read.")
         elif file:
             others.append(path.name)
     if problems:
