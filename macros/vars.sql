@@ -24,7 +24,7 @@
         'flyer_items_per_category': (1, 1000),
         'reminders_per_customer': (1, 1000),
     } -%}
-    {%- set or_null = ['training_weeks', 'negative_sampling_share'] -%}
+    {%- set or_null = ['training_weeks', 'negative_sampling_share', 'new_recommendations_per_customer'] -%}
     {%- set shares = {
         'winsorize_lower': (0, 1),
         'winsorize_upper': (0, 1),

@@ -19,6 +19,12 @@ past_weeks as (
 
 ),
 
+observed_weeks as (
+
+    select * from {{ ref('observed_weeks') }}
+
+),
+
 item_weeks as (
 
     select * from {{ ref('customer_item_weeks') }}
@@ -40,6 +46,8 @@ final as (
         recommended_items.model_run_id
     from recommended_items
     inner join past_weeks on recommended_items.target_week = past_weeks.week
+    -- A grid that this run did not make may lack the week, or days of it.
+    inner join observed_weeks on past_weeks.week = observed_weeks.week and past_weeks.lines = observed_weeks.lines
     left join item_weeks
         on recommended_items.target_week = item_weeks.week
         and recommended_items.customer_id = item_weeks.customer_id

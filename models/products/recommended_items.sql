@@ -1,4 +1,7 @@
 {{ config(pre_hook="{{ clear_target_week() }}", **keep_history_by('target_week')) }}
+{% set rows = var('recommendations_per_customer') | int %}
+{% set new_rows = var('new_recommendations_per_customer') %}
+{% set new_rows = rows // 5 if new_rows is none else new_rows | int %}
 
 -- depends_on: {{ ref('dim_weeks') }}
 -- The list of every active customer, the control group's too, so that outcomes can be compared. Past target weeks stay
@@ -39,9 +42,9 @@ listed as (
     qualify row_number() over (
         partition by customer_id
         order by
-            candidate_source <> 'repeat' and rank_among_its_kind <= {{ var('new_recommendations_per_customer') }} desc,
+            candidate_source <> 'repeat' and rank_among_its_kind <= {{ new_rows }} desc,
             score_rank asc
-    ) <= {{ var('recommendations_per_customer') }}
+    ) <= {{ rows }}
 
 ),
 

@@ -103,6 +103,11 @@ def publish(
     pyarrow.Table
         The manifest in ``SCHEMA``, one row per mart; ``bytes`` is the size of its Parquet file, ``content_hash`` tells
         columns, types and rows, but does not depend on the order of the rows.
+
+    Raises
+    ------
+    ValueError
+        If ``current`` is no link, as in a copy of the folder whose links were followed.
     """
     if key is not None:
         connection.execute("set variable pseudonym_key = ?", [key])
@@ -115,16 +120,21 @@ def publish(
     versions.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     current = folder / "current"
+    if current.exists() and not current.is_symlink():
+        raise ValueError(f"{current} must be a link to a version, which switches readers: remove it, and build again")
     before = current.resolve().name if current.exists() else None
     comparable = _under_key(versions, key_digest)
-    if before == version:
+    is_whole = _is_whole(versions / version)
+    if before == version and is_whole:
         _prune(versions, comparable | {version})  # A run may have been killed since the switch.
         report(f"publishing: version {version} is current, nothing to do")
         return _manifest(versions / version)
-    if not (versions / version).exists():
+    if not is_whole:
         unfinished = versions / f".{version}.unfinished"
         unfinished.mkdir()
         _write(connection, marts, contents, comments, version, key_digest, unfinished)
+        if (versions / version).exists():
+            shutil.rmtree((versions / version).rename(versions / f".{version}.damaged.unfinished"))
         os.rename(unfinished, versions / version)
         _sync(versions)
     if before not in comparable:
@@ -248,6 +258,16 @@ def _write(
     for path in folder.iterdir():
         _sync(path)
     _sync(folder)
+
+
+def _is_whole(version_folder: Path) -> bool:
+    """Whether all files of a version are there, of the size that they were written with."""
+    try:
+        rows = json.loads((version_folder / "manifest.json").read_text())
+        sizes = [(version_folder / f"{row['mart']}.parquet").stat().st_size for row in rows]
+    except (OSError, ValueError):
+        return False
+    return sizes == [row["bytes"] for row in rows] and (version_folder / "serving.duckdb").exists()
 
 
 def _switch(current: Path, version: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,6 +188,33 @@ def test_half_a_version_is_not_taken_for_the_whole(folder: Path) -> None:
     assert first not in versions(folder)
     publishing.publish(duckdb.connect(), marts(1), folder)
     assert published_week(folder) == 1
+
+
+@pytest.mark.parametrize("damage", ["missing mart", "cut mart", "missing serving file", "missing manifest"])
+def test_a_damaged_version_is_written_again(folder: Path, damage: str) -> None:
+    current = folder / "current"
+    before = {path.name for path in current.iterdir()}
+    match damage:
+        case "missing mart":
+            (current / "lists.parquet").unlink()
+        case "cut mart":
+            (current / "lists.parquet").write_bytes((current / "lists.parquet").read_bytes()[:-1])
+        case "missing serving file":
+            (current / "serving.duckdb").unlink()
+        case "missing manifest":
+            (current / "manifest.json").unlink()
+    publishing.publish(duckdb.connect(), marts(1), folder)
+    assert {path.name for path in current.iterdir()} == before
+    assert published_week(folder) == 1
+    assert len(pd.read_parquet(current / "lists.parquet")) == 50
+    assert not list((folder / "versions").glob(".*"))
+
+
+def test_a_copy_whose_links_were_followed_is_named(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    with pytest.raises(ValueError, match="current must be a link"):
+        publishing.publish(duckdb.connect(), marts(2), copy)
 
 
 def test_a_reader_keeps_the_version_that_it_has_open(folder: Path) -> None:
