@@ -64,13 +64,31 @@ def publish_relations(connection: Any, marts: dict[str, Any], folder: str, pseud
     -------
     pyarrow.Table
         The manifest, see ``publish``.
+
+    Raises
+    ------
+    ValueError
+        If the lists are of two weeks, as where a build made some of them only.
     """
     queries = {name: mart.sql_query() for name, mart in marts.items()}
     if not isinstance(connection, duckdb.DuckDBPyConnection):
         tables = {name: DOCUMENTED_AS.get(name, f"marts.{name}") for name in marts}
         connection = connection.in_duckdb(tables.values())
         queries = {name: f"select * from {table}" for name, table in tables.items()}
+    _check_target_week(connection, queries)
     return publish(connection, queries, Path(folder), DOCUMENTED_AS, pseudonym_key(pseudonymous))
+
+
+def _check_target_week(connection: Any, queries: dict[str, str]) -> None:
+    # Who gets recommendations gets a list, too; flyers and reminders may be empty.
+    target_week = f"target_week in (select week from ({queries['weeks']}) where weeks_to_target = 0)"
+    missing = [
+        name
+        for name in ("recommendations", "shopping_lists")
+        if not connection.sql(f"select 1 from ({queries[name]}) where {target_week} limit 1").fetchall()
+    ]
+    if len(missing) == 1:
+        raise ValueError(f"nothing is published: {missing[0]} lacks the target week, which other marts have; build all")
 
 
 def publish(

@@ -395,16 +395,33 @@ def test_pseudonyms_need_a_key(monkeypatch: pytest.MonkeyPatch, key: str) -> Non
         publishing.pseudonym_key(True)
 
 
+def relations(connection: duckdb.DuckDBPyConnection, listed_week: int) -> dict[str, duckdb.DuckDBPyRelation]:
+    """Marts of target week 7; the shopping list is of another week perhaps."""
+    lists = "select {} as target_week, 'ann' as customer_id, 'milk' as product_id"
+    queries = {
+        "recommendations": lists.format(7),
+        "shopping_lists": lists.format(listed_week),
+        "weeks": "select 7 as week, 0 as weeks_to_target",
+    }
+    return {name: connection.sql(query) for name, query in queries.items()}
+
+
+def test_marts_of_two_weeks_are_not_published(tmp_path: Path) -> None:
+    connection = duckdb.connect()
+    with pytest.raises(ValueError, match="shopping_lists lacks the target week"):
+        publishing.publish_relations(connection, relations(connection, 6), str(tmp_path), pseudonymous=False)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("pseudonymous", [False, True])
 def test_relations_are_published_with_ids_or_with_pseudonyms(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pseudonymous: bool
 ) -> None:
     monkeypatch.setenv("GROCERY_PSEUDONYM_KEY", "a" * 16)
     connection = duckdb.connect()
-    lists = connection.sql("select 'ann' as customer_id, 'milk' as product_id")
-    publishing.publish_relations(connection, {"shopping_lists": lists}, str(tmp_path), pseudonymous)
+    publishing.publish_relations(connection, relations(connection, 7), str(tmp_path), pseudonymous)
     with duckdb.connect(str(tmp_path / "current" / "serving.duckdb"), read_only=True) as reader:
-        ((customer, product),) = reader.execute("from marts.shopping_lists").fetchall()
+        ((customer, product),) = reader.execute("select customer_id, product_id from marts.shopping_lists").fetchall()
     assert (customer == "ann") != pseudonymous
     assert product == "milk"
 
